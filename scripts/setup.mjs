@@ -1,16 +1,20 @@
 // What `npm start`, `npm test` and `npm run bench` need before they can run: dependencies and a fresh build.
 // Plain JavaScript on Node's own modules, because it runs before anything is installed.
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { fileURLToPath } from 'node:url';
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), '..');
 const at = (...parts) => path.join(root, ...parts);
 
 function run(command, args) {
-  const done = spawnSync(command, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], shell: process.platform === 'win32' });
+  const done = spawnSync(command, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    shell: process.platform === 'win32',
+  });
   if (done.status === 0) return;
   console.error(`sluice: '${command} ${args.join(' ')}' failed (${done.error?.message ?? `exit code ${done.status}`})`);
   process.exit(done.status || 1);
@@ -43,13 +47,17 @@ if (major < 20 || (major === 20 && minor < 19)) {
 
 once(at('node_modules', '.sluice-installed'), ['package.json', 'package-lock.json'], () => {
   console.log('sluice: installing dependencies …');
-  run('npm', ['ci', '--no-audit', '--no-fund', '--loglevel=error']);
+  // Not `npm ci`: it refuses a lock file without the optional packages of platforms that the registry does not carry.
+  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error']);
 });
 
-once(at('dist', '.sluice-built'), ['src', 'workers', 'benchmarks', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'], () => {
-  console.log('sluice: building …');
-  rmSync(at('dist'), { recursive: true, force: true });
-  run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
-  for (const name of readdirSync(at('workers', 'demo')).filter(name => !name.endsWith('.ts')))
-    cpSync(at('workers', 'demo', name), at('dist', 'workers', 'demo', name));
-});
+once(
+  at('dist', '.sluice-built'),
+  ['src', 'workers', 'benchmarks', 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'],
+  () => {
+    console.log('sluice: building …');
+    rmSync(at('dist'), { recursive: true, force: true });
+    run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
+    cpSync(at('workers', 'demo', 'clip.mpegts'), at('dist', 'workers', 'demo', 'clip.mpegts'));
+  },
+);

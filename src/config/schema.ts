@@ -1,0 +1,343 @@
+import {
+  flag,
+  host,
+  type Kind,
+  mebibytes,
+  milliseconds,
+  oneOf,
+  origins,
+  ranges,
+  seconds,
+  shardCount,
+  text,
+  timeZone,
+  webAddresses,
+  whole,
+} from './kinds.ts';
+
+/** The sections of the documentation, in reading order. */
+export const SECTIONS = ['Server', 'Logging', 'Security', 'AceStream', 'Streaming', 'Catalogue'] as const;
+
+/** One key of the configuration. */
+export interface Option {
+  /** The name in the environment and in `.env`. */
+  readonly env: string;
+  readonly section: (typeof SECTIONS)[number];
+  readonly kind: Kind<unknown>;
+  /** What holds when the key is not set, written as in the environment; without it the field may be undefined. */
+  readonly default?: string;
+  /** What not setting the key means, in words, where the default itself does not say it. */
+  readonly unset?: string;
+  readonly doc: string;
+  /** The value is never echoed. */
+  readonly secret?: true;
+  /** Why the key is accepted and yet changes nothing. */
+  readonly noEffect?: string;
+}
+
+const ONE_LISTENER = 'everything is served from SERVER_HOST:SERVER_PORT';
+const NO_CATALOGUE = 'this version has no catalogue';
+
+/** Every key, by the name of its field in `Config`: the only list of them; all else is derived from it. */
+export const OPTIONS = {
+  serverHost: {
+    env: 'SERVER_HOST',
+    section: 'Server',
+    kind: host,
+    default: '0.0.0.0',
+    doc: 'Address to listen on; :: listens on IPv4 and IPv6.',
+  },
+  serverPort: {
+    env: 'SERVER_PORT',
+    section: 'Server',
+    kind: whole(0, 65_535),
+    default: '8080',
+    doc: 'Port to listen on; 0 takes any free one.',
+  },
+  serverTimezone: {
+    env: 'SERVER_TIMEZONE',
+    section: 'Server',
+    kind: timeZone,
+    // Undefined, whatever the types say, where TZ names a zone that does not exist.
+    default: Intl.DateTimeFormat().resolvedOptions().timeZone || 'UTC',
+    unset: 'the time zone of the system',
+    doc: 'Time zone in which times are shown to people.',
+  },
+  dataDir: {
+    env: 'DATA_DIR',
+    section: 'Server',
+    kind: text('the path of a directory', /^[^\0]+$/),
+    default: './data',
+    doc: 'Directory for everything that outlives a restart.',
+  },
+  trustedProxies: {
+    env: 'TRUSTED_PROXIES',
+    section: 'Server',
+    kind: ranges,
+    default: '',
+    unset: 'none',
+    doc: 'Proxies whose X-Forwarded-For and Forwarded headers are believed.',
+  },
+  httpMaxConnections: {
+    env: 'HTTP_MAX_CONNECTIONS',
+    section: 'Server',
+    kind: whole(1, 1_000_000),
+    default: '16384',
+    doc: 'Connections held at once that are not viewers yet.',
+  },
+  shutdownGraceMs: {
+    env: 'SHUTDOWN_GRACE',
+    section: 'Server',
+    kind: seconds(0, 300),
+    default: '5',
+    doc: 'How long a shutdown lets requests and streams come to their end.',
+  },
+
+  logLevel: {
+    env: 'LOG_LEVEL',
+    section: 'Logging',
+    kind: oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'),
+    default: 'info',
+    doc: 'The least severe messages that are logged.',
+  },
+  logFormat: {
+    env: 'LOG_FORMAT',
+    section: 'Logging',
+    kind: oneOf('auto', 'json', 'pretty'),
+    default: 'auto',
+    doc: 'Log lines as JSON or for people; auto is pretty on a terminal and JSON elsewhere.',
+  },
+
+  adminUsername: {
+    env: 'ADMIN_USERNAME',
+    section: 'Security',
+    kind: text('1 to 64 characters without a colon', /^[^:\p{Cc}]{1,64}$/u),
+    default: 'admin',
+    doc: 'Name of the administrator.',
+  },
+  adminPassword: {
+    env: 'ADMIN_PASSWORD',
+    section: 'Security',
+    kind: text('at least 8 characters, and not "changeme"', /^(?!changeme$).{8,}$/isu),
+    unset: 'a random one, made once, stored hashed under DATA_DIR and printed once',
+    doc: 'Password of the administrator.',
+    secret: true,
+  },
+  secretKey: {
+    env: 'SECRET_KEY',
+    section: 'Security',
+    kind: text('at least 32 characters', /^.{32,}$/su),
+    doc: 'Signs the sessions of the web page.',
+    secret: true,
+    noEffect: 'nothing is signed in this version',
+  },
+  aceAllow: {
+    env: 'ACE_ALLOW',
+    section: 'Security',
+    kind: ranges,
+    default: '',
+    unset: 'loopback and private addresses',
+    doc: 'Clients that may open /ace/*.',
+  },
+
+  acestreamEnabled: {
+    env: 'ACESTREAM_ENABLED',
+    section: 'AceStream',
+    kind: flag,
+    default: 'true',
+    doc: 'Whether AceStream streams are served.',
+  },
+  acestreamEngines: {
+    env: 'ACESTREAM_ENGINES',
+    section: 'AceStream',
+    kind: origins,
+    default: '',
+    unset: 'ACESTREAM_ENGINE_HOST, or else the built-in demo',
+    doc: 'The engines that open streams.',
+  },
+  acestreamEngineHost: {
+    env: 'ACESTREAM_ENGINE_HOST',
+    section: 'AceStream',
+    kind: host,
+    unset: 'none',
+    doc: 'Host of the only engine, where ACESTREAM_ENGINES is not set.',
+  },
+  acestreamEnginePort: {
+    env: 'ACESTREAM_ENGINE_PORT',
+    section: 'AceStream',
+    kind: whole(1, 65_535),
+    default: '6878',
+    doc: 'Port of the engine at ACESTREAM_ENGINE_HOST.',
+  },
+  acestreamNoResponseTimeoutMs: {
+    env: 'ACESTREAM_NO_RESPONSE_TIMEOUT',
+    section: 'AceStream',
+    kind: seconds(),
+    default: '30',
+    doc: 'How long an engine may take to answer a start request; an unknown infohash alone takes it 28 s.',
+  },
+  acestreamTimeoutMs: {
+    env: 'ACESTREAM_TIMEOUT',
+    section: 'AceStream',
+    kind: seconds(),
+    default: '60',
+    doc: "Start budget: from the first viewer's request to the first byte.",
+  },
+  acestreamEmptyTimeoutMs: {
+    env: 'ACESTREAM_EMPTY_TIMEOUT',
+    section: 'AceStream',
+    kind: seconds(),
+    default: '60',
+    doc: 'How long a live stream may bring no byte before it is given up.',
+  },
+  startStalledTimeoutMs: {
+    env: 'START_STALLED_TIMEOUT',
+    section: 'AceStream',
+    kind: seconds(),
+    default: '20',
+    doc: 'A start whose engine reports no peers and no downloaded byte for this long ends early with 504.',
+  },
+  engineHealthIntervalMs: {
+    env: 'ENGINE_HEALTH_INTERVAL',
+    section: 'AceStream',
+    kind: seconds(),
+    default: '10',
+    doc: 'How often each engine is asked whether it is well.',
+  },
+  acestreamChunkSize: {
+    env: 'ACESTREAM_CHUNK_SIZE',
+    section: 'AceStream',
+    kind: whole(1, 2 ** 31 - 1),
+    doc: 'Size of the pieces in which bytes used to be forwarded.',
+    noEffect: 'bytes are forwarded as they arrive',
+  },
+  acestreamStreamingHost: {
+    env: 'ACESTREAM_STREAMING_HOST',
+    section: 'AceStream',
+    kind: host,
+    doc: 'Address of what used to be a second listener.',
+    noEffect: ONE_LISTENER,
+  },
+  acestreamStreamingPort: {
+    env: 'ACESTREAM_STREAMING_PORT',
+    section: 'AceStream',
+    kind: whole(0, 65_535),
+    doc: 'Port of what used to be a second listener.',
+    noEffect: ONE_LISTENER,
+  },
+
+  shards: {
+    env: 'SHARDS',
+    section: 'Streaming',
+    kind: shardCount,
+    default: 'auto',
+    doc: 'Threads that carry streams; auto is one less than the cores, and at least one.',
+  },
+  transport: {
+    env: 'TRANSPORT',
+    section: 'Streaming',
+    kind: oneOf('auto', 'handoff', 'relay'),
+    default: 'auto',
+    doc: "Handoff gives a viewer's socket to the shard, relay writes through the front; auto is handoff where possible.",
+  },
+  staleClientTimeoutMs: {
+    env: 'STALE_CLIENT_TIMEOUT',
+    section: 'Streaming',
+    kind: seconds(),
+    default: '30',
+    doc: 'A viewer that takes no byte for this long is detached.',
+  },
+  flushBudgetMs: {
+    env: 'FLUSH_BUDGET_MS',
+    section: 'Streaming',
+    kind: milliseconds(0, 1000),
+    default: '30',
+    doc: 'How long a busy shard may gather bytes before it sends them; 0 sends at once.',
+  },
+  logMs: {
+    env: 'LOG_SECONDS',
+    section: 'Streaming',
+    kind: seconds(1),
+    default: '15',
+    doc: 'How much of a stream its packet log keeps.',
+  },
+  logBytes: {
+    env: 'LOG_BYTES',
+    section: 'Streaming',
+    kind: mebibytes(1),
+    default: '48M',
+    doc: 'The most that the packet log of a stream may hold.',
+  },
+  maxViewers: {
+    env: 'MAX_VIEWERS',
+    section: 'Streaming',
+    kind: whole(1, 100_000),
+    default: '10000',
+    doc: 'Viewers served at once.',
+  },
+  maxStreams: {
+    env: 'MAX_STREAMS',
+    section: 'Streaming',
+    kind: whole(1, 10_000),
+    default: '100',
+    doc: 'Streams open at once.',
+  },
+
+  scraperUrls: {
+    env: 'SCRAPER_URLS',
+    section: 'Catalogue',
+    kind: webAddresses,
+    default: '',
+    unset: 'none',
+    doc: 'Lists of channels to read.',
+    noEffect: NO_CATALOGUE,
+  },
+  scraperUpdateIntervalMs: {
+    env: 'SCRAPER_UPDATE_INTERVAL',
+    section: 'Catalogue',
+    kind: seconds(60),
+    default: '86400',
+    doc: 'How often the lists of channels are read.',
+    noEffect: NO_CATALOGUE,
+  },
+  epgSources: {
+    env: 'EPG_SOURCES',
+    section: 'Catalogue',
+    kind: webAddresses,
+    default: '',
+    unset: 'none',
+    doc: 'Programme guides to read.',
+    noEffect: NO_CATALOGUE,
+  },
+  epgUpdateIntervalMs: {
+    env: 'EPG_UPDATE_INTERVAL',
+    section: 'Catalogue',
+    kind: seconds(60),
+    default: '86400',
+    doc: 'How often the programme guides are read.',
+    noEffect: NO_CATALOGUE,
+  },
+  databaseUrl: {
+    env: 'DATABASE_URL',
+    section: 'Catalogue',
+    kind: text('an SQLite database such as sqlite:///./data/sluice.db', /^sqlite:.+$/),
+    doc: 'Database of the catalogue.',
+    noEffect: NO_CATALOGUE,
+  },
+} as const satisfies Record<string, Option>;
+
+type Options = typeof OPTIONS;
+type Value<O> = O extends { kind: Kind<infer T> } ? T : never;
+
+/** The fields that the table alone decides. A key without a default is undefined until it is set. */
+export type Settings = {
+  readonly [Field in keyof Options]: Options[Field] extends { default: string }
+    ? Value<Options[Field]>
+    : Value<Options[Field]> | undefined;
+};
+
+/** The configuration of one gateway: plain frozen data. */
+export interface Config extends Settings {
+  /** Origins of the engines; none means the built-in demo. */
+  readonly engines: readonly string[];
+}

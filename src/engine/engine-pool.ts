@@ -1,0 +1,184 @@
+import { randomUUID } from 'node:crypto';
+import { SluiceError } from '../shared/errors.ts';
+import type { Lease } from '../shared/protocol.ts';
+import type { StreamKey } from '../shared/stream-spec.ts';
+import { EngineClient } from './engine-client.ts';
+
+/** How an engine is, as of its last check. */
+export interface EngineStatus {
+  url: string;
+  healthy: boolean;
+  version: string | undefined;
+  /** Why it is not healthy. */
+  problem: string | undefined;
+  sessions: number;
+}
+
+interface Member {
+  client: EngineClient;
+  healthy: boolean;
+  version: string | undefined;
+  problem: string | undefined;
+}
+
+interface Holding {
+  lease: Lease;
+  shard: number;
+  key: StreamKey;
+  member: Member;
+  infohash: string | undefined;
+  commandPath: string | undefined;
+}
+
+/** The content of a key, without the options that distinguish streams of one content. */
+function contentOf(key: StreamKey): string {
+  return key.split('?', 1)[0]!;
+}
+
+/**
+ * The configured engines: which are healthy, and which shard runs which session where. An engine runs one session per
+ * content (acestream-engine-api 7.1), so a content is leased once. Health is asked by version and network status, never
+ * by opening a session.
+ */
+export class EnginePool {
+  readonly #members: Member[];
+  readonly #checkIntervalMs: number;
+  readonly #onChange: (status: EngineStatus) => void;
+  readonly #holdings = new Map<number, Holding>();
+  #timer: NodeJS.Timeout | undefined;
+  #checking: Promise<void> | undefined;
+  #nextLeaseId = 1;
+
+  /**
+   * @param urls origins, in order of preference
+   * @param onChange told when an engine becomes healthy or stops being so
+   */
+  constructor(urls: readonly string[], checkIntervalMs: number, onChange: (status: EngineStatus) => void) {
+    this.#members = urls.map(url => ({
+      client: new EngineClient(url),
+      healthy: false,
+      version: undefined,
+      problem: 'not checked yet',
+    }));
+    this.#checkIntervalMs = checkIntervalMs;
+    this.#onChange = onChange;
+  }
+
+  /** Begins to check the engines' health, now and on a timer. */
+  start(): void {
+    void this.check();
+    this.#timer = setInterval(() => void this.check(), this.#checkIntervalMs).unref();
+  }
+
+  /** Checks every engine once; concurrent callers share one check. */
+  check(): Promise<void> {
+    this.#checking ??= Promise.all(this.#members.map(member => this.#probe(member)))
+      .then(() => {})
+      .finally(() => {
+        this.#checking = undefined;
+      });
+    return this.#checking;
+  }
+
+  /** Every engine's status. */
+  status(): EngineStatus[] {
+    return this.#members.map(member => this.#statusOf(member));
+  }
+
+  /** Sessions that are leased now. */
+  get leased(): number {
+    return this.#holdings.size;
+  }
+
+  /** A client of the first healthy engine, or undefined. */
+  firstHealthy(): EngineClient | undefined {
+    return this.#members.find(member => member.healthy)?.client;
+  }
+
+  /** The key under which a content with this canonical key is running, which differs when it was opened unresolved. */
+  runningKey(canonical: StreamKey): StreamKey | undefined {
+    const options = canonical.slice(contentOf(canonical).length);
+    for (const { key, infohash } of this.#holdings.values())
+      if (infohash !== undefined && infohash + options === canonical && key.endsWith(options)) return key;
+    return undefined;
+  }
+
+  /**
+   * Grants a session of one content to a shard.
+   * @throws SluiceError `engine_unavailable` when no engine is healthy, `content_busy` when it runs with other options
+   */
+  async lease(shard: number, key: StreamKey): Promise<Lease> {
+    if (this.firstHealthy() === undefined) await this.check(); // It may have come back since the last check.
+    const member = this.#members.find(candidate => candidate.healthy);
+    if (member === undefined) throw this.#unavailable();
+    for (const holding of this.#holdings.values())
+      if (contentOf(holding.key) === contentOf(key) || holding.infohash === contentOf(key))
+        throw new SluiceError(
+          'content_busy',
+          'This content is being played with other options, and an engine plays a content only once.',
+        );
+    const lease: Lease = { leaseId: this.#nextLeaseId++, engineUrl: member.client.url, pid: randomUUID() };
+    this.#holdings.set(lease.leaseId, { lease, shard, key, member, infohash: undefined, commandPath: undefined });
+    return lease;
+  }
+
+  /** Notes how a lease's session can be stopped. */
+  sessionOpened(leaseId: number, infohash: string, commandPath: string): void {
+    const holding = this.#holdings.get(leaseId);
+    if (holding === undefined) return;
+    holding.infohash = infohash;
+    holding.commandPath = commandPath;
+  }
+
+  /** Takes a lease back. */
+  release(leaseId: number): void {
+    this.#holdings.delete(leaseId);
+  }
+
+  /** Takes back what a dead shard held, and stops its sessions. */
+  async reclaim(shard: number): Promise<void> {
+    const held = [...this.#holdings.values()].filter(holding => holding.shard === shard);
+    await Promise.all(
+      held.map(async ({ lease, member, commandPath }) => {
+        if (commandPath !== undefined) await member.client.stop(commandPath);
+        this.release(lease.leaseId);
+      }),
+    );
+  }
+
+  /** Ends the checks and every connection. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await Promise.all(this.#members.map(({ client }) => client.destroy()));
+  }
+
+  async #probe(member: Member): Promise<void> {
+    const before = member.healthy;
+    try {
+      const { version } = await member.client.version();
+      member.version = version;
+      // Engines of some builds lack this call; only a clear "no" counts.
+      const connected = await member.client.networkConnected().catch(() => true);
+      member.healthy = connected;
+      member.problem = connected ? undefined : 'the engine has no network connection';
+    } catch (error) {
+      member.healthy = false;
+      member.problem = SluiceError.from(error).message;
+    }
+    if (member.healthy !== before) this.#onChange(this.#statusOf(member));
+  }
+
+  #statusOf(member: Member): EngineStatus {
+    let sessions = 0;
+    for (const holding of this.#holdings.values()) if (holding.member === member) sessions++;
+    const { client, healthy, version, problem } = member;
+    return { url: client.url, healthy, version, problem, sessions };
+  }
+
+  #unavailable(): SluiceError {
+    if (this.#members.length === 0)
+      return new SluiceError('engine_disabled', 'AceStream is switched off here (ACESTREAM_ENABLED).');
+    const problems = this.#members.map(({ client, problem }) => `${client.url}: ${problem}`);
+    return new SluiceError('engine_unavailable', `No engine is available (${problems.join('; ')})`);
+  }
+}

@@ -1,0 +1,200 @@
+/** The composition root: builds the parts in order and closes them in reverse. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { AdminLogin, adminPasswordHash } from './auth/admin-login.ts';
+import { ShardPool } from './cluster/shard-pool.ts';
+import type { Config } from './config/load.ts';
+import { Demo } from './demo/demo.ts';
+import { EnginePool } from './engine/engine-pool.ts';
+import { Resolver } from './engine/resolver.ts';
+import { createApp } from './http/app.ts';
+import { parseCidrs } from './http/client-address.ts';
+import { HttpServer } from './http/server.ts';
+import type * as Libc from './native/libc.ts';
+import { Journal } from './observability/journal.ts';
+import type { Logger } from './observability/log.ts';
+import { Metrics } from './observability/metrics.ts';
+import type { ShardNotification } from './shared/protocol.ts';
+import { ReaderTable } from './shared/reader-table.ts';
+import { handOff, relay } from './viewers/handoff.ts';
+import { StreamDirectory } from './viewers/stream-directory.ts';
+import { Viewers } from './viewers/viewers.ts';
+
+/** What a gateway is started with. */
+export interface GatewayOptions {
+  config: Config;
+  log: Logger;
+  version: string;
+  /** Gets a made-up administrator's password, the only time it is shown. */
+  onAdminPassword: (password: string) => void;
+  /** Told when the gateway can't go on; the process should end. */
+  onFatal: (cause: Error) => void;
+}
+
+/** Time kept back from the grace period for what follows the shards. */
+const CLOSING_RESERVE_MS = 250;
+
+/** Everything that runs, from listener to shards. */
+export class Gateway {
+  readonly #config: Config;
+  readonly #log: Logger;
+  readonly #demo: Demo | undefined;
+  readonly #engines: EnginePool;
+  readonly #shards: ShardPool;
+  readonly #viewers: Viewers;
+  readonly #server: HttpServer;
+  #closing: Promise<void> | undefined;
+  /** Port the gateway listens on. */
+  port = 0;
+
+  private constructor(
+    options: GatewayOptions,
+    libc: typeof Libc | undefined,
+    demo: Demo | undefined,
+    login: AdminLogin,
+  ) {
+    const { config, log, version, onFatal } = options;
+    this.#config = config;
+    this.#log = log;
+    this.#demo = demo;
+    const metrics = new Metrics();
+    const journal = new Journal(log, metrics);
+    const readers = new ReaderTable(config.maxViewers);
+    const engineUrls = !config.acestreamEnabled ? [] : demo === undefined ? config.engines : [demo.engineUrl];
+    this.#engines = new EnginePool(engineUrls, config.engineHealthIntervalMs, status => journal.engineChanged(status));
+    this.#shards = new ShardPool({
+      shards: config.shards,
+      settings: {
+        staleClientTimeoutMs: config.staleClientTimeoutMs,
+        flushBudgetMs: config.flushBudgetMs,
+        logMs: config.logMs,
+        logBytes: config.logBytes,
+        maxStreams: config.maxStreams,
+        noResponseTimeoutMs: config.acestreamNoResponseTimeoutMs,
+        startTimeoutMs: config.acestreamTimeoutMs,
+        startStalledTimeoutMs: config.startStalledTimeoutMs,
+        emptyTimeoutMs: config.acestreamEmptyTimeoutMs,
+      },
+      readers,
+      createEpoll: libc?.createEpoll,
+      events: {
+        ready: shard => this.#viewers.attachAll(shard),
+        died: (shard, cause) => {
+          journal.shardDied(shard, cause);
+          return this.#engines.reclaim(shard);
+        },
+        failed: (shard, cause) => onFatal(new Error(`shard ${shard} can't be started: ${cause.message}`, { cause })),
+        notification: (shard, notification) => {
+          journal.shardNotification(shard, notification);
+          this.#apply(notification);
+        },
+        lease: (shard, key) => this.#engines.lease(shard, key),
+      },
+    });
+    this.#viewers = new Viewers(this.#shards, readers, libc === undefined ? relay : handOff(libc), {
+      admitted: viewer => journal.viewerAdmitted(viewer),
+      left: (viewer, reason, remaining) =>
+        journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining),
+    });
+    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers });
+    const resolver = new Resolver(() => this.#engines.firstHealthy());
+    const app = createApp({
+      login,
+      directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers),
+      viewers: this.#viewers,
+      metrics,
+      log,
+      health: { version, ready: () => this.#closing === undefined && this.#shards.ready },
+      trustedProxies: parseCidrs(config.trustedProxies),
+      aceAllow: parseCidrs(config.aceAllow),
+    });
+    this.#server = new HttpServer(app, {
+      host: config.serverHost,
+      port: config.serverPort,
+      maxConnections: config.httpMaxConnections,
+    });
+  }
+
+  /**
+   * Builds and starts everything.
+   * @throws Error when the address can't be listened on, or TRANSPORT=handoff is asked for where it can't work
+   */
+  static async start(options: GatewayOptions): Promise<Gateway> {
+    const { config, log } = options;
+    const libc = await loadLibc(config.transport, log);
+    const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
+    const login = new AdminLogin(config.adminUsername, hash);
+    const isDemo = config.acestreamEnabled && config.engines.length === 0;
+    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, login);
+    gateway.#engines.start();
+    await gateway.#shards.start();
+    try {
+      gateway.port = await gateway.#server.listen();
+    } catch (error) {
+      await gateway.close();
+      throw error;
+    }
+    return gateway;
+  }
+
+  /** What the built-in demo shows; undefined when real engines are configured. */
+  get demoContents(): Demo['contents'] | undefined {
+    return this.#demo?.contents;
+  }
+
+  /** The shards, for fault tests. */
+  get shards(): ShardPool {
+    return this.#shards;
+  }
+
+  /** Ends everything in good order within the configured grace. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
+    this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
+    this.#server.stopAccepting();
+    await this.#shards.close(graceMs);
+    this.#viewers.close();
+    this.#server.close();
+    await Promise.race([Promise.all([this.#engines.close(), this.#demo?.close()]), delay(CLOSING_RESERVE_MS)]);
+    this.#log.info('closed');
+  }
+
+  #apply(notification: ShardNotification): void {
+    switch (notification.type) {
+      case 'readerDetached':
+        this.#viewers.detached(notification.readerId, notification.reason, notification.readers);
+        break;
+      case 'sessionOpened':
+        this.#engines.sessionOpened(notification.leaseId, notification.infohash, notification.commandPath);
+        break;
+      case 'leaseReturned':
+        this.#engines.release(notification.leaseId);
+        break;
+      case 'ready':
+      case 'readerJoined':
+      case 'readerSkipped':
+      case 'streamState':
+      case 'streamEvent':
+        break; // Only the journal cares.
+      default:
+        notification satisfies never;
+    }
+  }
+}
+
+/** The native calls that handoff needs, or undefined where sockets are relayed. */
+async function loadLibc(transport: Config['transport'], log: Logger): Promise<typeof Libc | undefined> {
+  if (transport === 'relay') return undefined;
+  try {
+    if (process.platform !== 'linux') throw new Error(`handoff needs Linux, this is ${process.platform}`);
+    return await import('./native/libc.ts');
+  } catch (error) {
+    if (transport === 'handoff') throw new Error('TRANSPORT=handoff does not work here', { cause: error });
+    log.warn({ cause: (error as Error).message }, 'viewers are relayed, which costs more CPU than handing them off');
+    return undefined;
+  }
+}

@@ -1,0 +1,72 @@
+import { Hono, type MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import type { AdminLogin } from '../auth/admin-login.ts';
+import type { Logger } from '../observability/log.ts';
+import type { Metrics } from '../observability/metrics.ts';
+import { SluiceError } from '../shared/errors.ts';
+import type { StreamDirectory } from '../viewers/stream-directory.ts';
+import type { Viewers } from '../viewers/viewers.ts';
+import type { AppEnv } from './app-env.ts';
+import { type Cidr, clientOf, isAllowed, isLoopback } from './client-address.ts';
+import { requireLogin } from './middleware/login.ts';
+import { aceRoutes } from './routes/ace.ts';
+import { aceproxyRoutes } from './routes/aceproxy.ts';
+import { type Health, healthRoutes } from './routes/health.ts';
+
+/** What the routes work with. */
+export interface AppParts {
+  login: AdminLogin;
+  directory: StreamDirectory;
+  viewers: Viewers;
+  metrics: Metrics;
+  log: Logger;
+  health: Health;
+  trustedProxies: readonly Cidr[];
+  /** Who may open streams; empty means loopback and private addresses. */
+  aceAllow: readonly Cidr[];
+}
+
+/** What the original's users read without a login, on the machine itself. */
+const OPEN_ON_LOOPBACK = new Set(['/api/aceproxy/stats', '/api/aceproxy/streams']);
+
+/** All routes and what surrounds them. It never listens, so tests can call it with `app.request`. */
+export function createApp(parts: AppParts): Hono<AppEnv> {
+  const { login, metrics, log } = parts;
+  const app = new Hono<AppEnv>();
+
+  app.use(async (c, next) => {
+    const client = clientOf(c.env.incoming, parts.trustedProxies);
+    c.set('client', client);
+    c.set('loopback', isLoopback(client));
+    c.set('admin', false);
+    await next();
+    const { status } = c.res;
+    metrics.request(c.req.method, status === 404 ? 'none' : routePath(c, -1), status);
+    log.debug({ method: c.req.method, path: c.req.path, status, address: client.address }, 'request');
+  });
+
+  const localOnly: MiddlewareHandler<AppEnv> = async (c, next) => {
+    if (!isAllowed(c.var.client, parts.aceAllow))
+      throw new SluiceError('address_not_allowed', 'Your address may not use this; see ACE_ALLOW and TRUSTED_PROXIES.');
+    await next();
+  };
+  app.use('/ace/*', localOnly);
+  app.use('/metrics', localOnly);
+  app.use(
+    '/api/*',
+    requireLogin(login, (path, method, loopback) => loopback && method === 'GET' && OPEN_ON_LOOPBACK.has(path)),
+  );
+
+  app.route('/', aceRoutes(parts));
+  app.route('/', aceproxyRoutes(parts));
+  app.route('/', healthRoutes(parts));
+
+  app.notFound(c => c.json(new SluiceError('not_found', 'There is nothing here.').toBody(), 404));
+  app.onError((thrown, c) => {
+    const error = SluiceError.from(thrown);
+    if (error.code === 'internal') log.error({ err: thrown, method: c.req.method, path: c.req.path }, 'request failed');
+    if (error.retryAfterSeconds > 0) c.header('Retry-After', String(error.retryAfterSeconds));
+    return c.json(error.toBody(), error.status as 500);
+  });
+  return app;
+}

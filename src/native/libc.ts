@@ -1,0 +1,93 @@
+/**
+ * The few libc calls Node has no API for, through koffi. Linux only: everything here is about handing a socket's
+ * descriptor from one thread to another (docs/adr/0001-borrowed-descriptors.md). Descriptors are plain numbers, valid
+ * in every thread of the process.
+ */
+import koffi from 'koffi';
+
+const F_DUPFD_CLOEXEC = 1030;
+const EPOLL_CLOEXEC = 0o2000000;
+const SHUT_RDWR = 2;
+const EPOLL_CTL_ADD = 1;
+const EPOLL_CTL_DEL = 2;
+const EPOLLOUT = 0x004;
+const EPOLLERR = 0x008;
+const EPOLLHUP = 0x010;
+const EPOLLRDHUP = 0x2000;
+const EPOLLET = 2 ** 31;
+/** Edge-triggered: a socket with room to write, the usual case, costs nothing until it was full once. */
+const INTEREST = (EPOLLOUT | EPOLLRDHUP | EPOLLERR | EPOLLHUP | EPOLLET) >>> 0;
+
+/** `struct epoll_event` is packed on x86-64 only (epoll_ctl(2), sys/epoll.h). */
+const EVENT_BYTES = process.arch === 'x64' ? 12 : 16;
+const DATA_OFFSET = process.arch === 'x64' ? 4 : 8;
+const MAX_EVENTS = 256;
+
+const libc = koffi.load(null);
+const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
+const shutdown = libc.func('int shutdown(int fd, int how)');
+const epollCreate1 = libc.func('int epoll_create1(int flags)');
+const epollCtl = libc.func('int epoll_ctl(int epollFd, int operation, int fd, uint8_t *event)');
+const epollWait = libc.func('int epoll_wait(int epollFd, uint8_t *events, int maxEvents, int timeoutMs)');
+
+function check(result: number, call: string): number {
+  if (result < 0) throw new Error(`${call} failed with errno ${koffi.errno()}`);
+  return result;
+}
+
+/**
+ * A second descriptor for the same open socket, closed on exec so that spawned programs don't inherit viewers.
+ * @throws Error when the process is out of descriptors
+ */
+export function duplicate(fd: number): number {
+  return check(fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl(F_DUPFD_CLOEXEC)');
+}
+
+/** Ends the connection in both directions: the peer gets its FIN after what was written. Harmless on a dead one. */
+export function shutdownSocket(fd: number): void {
+  shutdown(fd, SHUT_RDWR);
+}
+
+/** A new epoll descriptor. */
+export function createEpoll(): number {
+  return check(epollCreate1(EPOLL_CLOEXEC), 'epoll_create1');
+}
+
+/** Watches sockets for hang-ups and for room to write, without a JavaScript object per socket. */
+export class SocketPoller {
+  readonly #epollFd: number;
+  readonly #events = Buffer.alloc(EVENT_BYTES * MAX_EVENTS);
+  readonly #event = Buffer.alloc(EVENT_BYTES);
+
+  /** @param epollFd from {@link createEpoll}; whoever created it closes it */
+  constructor(epollFd: number) {
+    this.#epollFd = epollFd;
+  }
+
+  /** Starts watching `fd`; its events come with `token` (an unsigned 32-bit number). */
+  add(fd: number, token: number): void {
+    this.#event.writeUInt32LE(INTEREST, 0);
+    this.#event.writeUInt32LE(token, DATA_OFFSET);
+    check(epollCtl(this.#epollFd, EPOLL_CTL_ADD, fd, this.#event), 'epoll_ctl(ADD)');
+  }
+
+  /** Stops watching `fd`. */
+  remove(fd: number): void {
+    epollCtl(this.#epollFd, EPOLL_CTL_DEL, fd, this.#event);
+  }
+
+  /**
+   * Reports what happened since the last call, without waiting.
+   * @param onEvent called per socket: `gone` when the peer closed, reset or half-closed; else it can be written again
+   * @returns how many sockets had news
+   */
+  poll(onEvent: (token: number, gone: boolean) => void): number {
+    const count = epollWait(this.#epollFd, this.#events, MAX_EVENTS, 0);
+    for (let i = 0; i < count; i++) {
+      const flags = this.#events.readUInt32LE(i * EVENT_BYTES);
+      const token = this.#events.readUInt32LE(i * EVENT_BYTES + DATA_OFFSET);
+      onEvent(token, (flags & (EPOLLRDHUP | EPOLLERR | EPOLLHUP)) !== 0);
+    }
+    return count;
+  }
+}

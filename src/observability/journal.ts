@@ -1,0 +1,81 @@
+import type { EngineStatus } from '../engine/engine-pool.ts';
+import type { DetachReason, ShardNotification } from '../shared/protocol.ts';
+import type { Viewer } from '../viewers/viewers.ts';
+import type { Logger } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Writes down what happens: one log line and one count for each event. */
+export class Journal {
+  readonly #log: Logger;
+  readonly #metrics: Metrics;
+
+  constructor(log: Logger, metrics: Metrics) {
+    this.#log = log;
+    this.#metrics = metrics;
+  }
+
+  /** A viewer was taken over from the HTTP server. */
+  viewerAdmitted(viewer: Viewer): void {
+    const { id: reader, stream, shard, address, userAgent, transport } = viewer;
+    this.#log.info({ stream: stream.key, reader, shard, address, userAgent, transport }, 'client connected');
+  }
+
+  /** A viewer is gone. */
+  viewerLeft(viewer: Viewer, reason: DetachReason, bytes: number, skips: number, readers: number): void {
+    this.#metrics.readerDetached(reason);
+    const { id: reader, stream, connectedAt } = viewer;
+    const seconds = Math.round((Date.now() - connectedAt.getTime()) / 100) / 10;
+    this.#log.info(
+      { stream: stream.key, reader, reason, bytes, skips, seconds },
+      `client removed, ${readers} remaining`,
+    );
+  }
+
+  /** Something happened in a shard. */
+  shardNotification(shard: number, notification: ShardNotification): void {
+    switch (notification.type) {
+      case 'readerJoined': {
+        const { key: stream, readerId: reader, waitedMs, readers } = notification;
+        this.#metrics.readerJoined(waitedMs);
+        const joinMs = Math.round(waitedMs * 10) / 10;
+        this.#log.info({ stream, reader, joinMs }, `Stream ${stream} now has ${readers} client(s)`);
+        break;
+      }
+      case 'readerSkipped': {
+        const { key: stream, readerId: reader, bytes } = notification;
+        this.#log.warn({ stream, reader, bytes }, 'slow client moved ahead');
+        break;
+      }
+      case 'streamState': {
+        const { key: stream, state, reason } = notification;
+        const level = reason === undefined ? 'info' : 'warn';
+        this.#log[level](
+          { stream, shard, state, ...(reason && { reason: reason.code }) },
+          reason?.message ?? `stream ${state}`,
+        );
+        break;
+      }
+      case 'streamEvent':
+        this.#log.info({ stream: notification.key, ...notification.details }, notification.event);
+        break;
+      case 'ready':
+      case 'readerDetached':
+      case 'sessionOpened':
+      case 'leaseReturned':
+        break; // Their owners act on them; what matters of it is written down elsewhere.
+      default:
+        notification satisfies never;
+    }
+  }
+
+  /** A shard thread ended by itself. */
+  shardDied(shard: number, cause: Error): void {
+    this.#log.error({ shard, err: cause }, 'shard died; its viewers wait for the next one');
+  }
+
+  /** An engine became healthy, or stopped being so. */
+  engineChanged({ url, healthy, version, problem }: EngineStatus): void {
+    if (healthy) this.#log.info({ engine: url, version }, 'engine is healthy');
+    else this.#log.warn({ engine: url, problem }, 'engine is not healthy');
+  }
+}

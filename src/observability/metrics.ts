@@ -1,0 +1,193 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ShardPool } from '../cluster/shard-pool.ts';
+import type { EnginePool } from '../engine/engine-pool.ts';
+import { DETACH_REASONS, STREAM_STATES } from '../shared/protocol.ts';
+import type { ShardCounter } from '../shared/reader-table.ts';
+import type { Viewers } from '../viewers/viewers.ts';
+
+/** Where figures come from when somebody scrapes. */
+export interface MetricSources {
+  shards: ShardPool;
+  engines: EnginePool;
+  viewers: Viewers;
+}
+
+/** Totals that shards count in shared memory, so reading them asks nobody. */
+const SHARD_TOTALS: readonly [counter: ShardCounter, name: string, help: string][] = [
+  ['bytesIn', 'sluice_upstream_bytes_total', 'Bytes read from upstreams'],
+  ['bytesOut', 'sluice_reader_bytes_total', "Bytes written to viewers' sockets"],
+  ['bytesDiscarded', 'sluice_upstream_discarded_bytes_total', 'Upstream bytes dropped while looking for packets'],
+  ['resyncs', 'sluice_upstream_resyncs_total', 'Times an upstream lost its packet grid'],
+  ['joins', 'sluice_reader_joins_total', 'Readers that got their first bytes'],
+  ['skips', 'sluice_reader_skips_total', 'Times a slow reader was moved ahead'],
+  ['skippedBytes', 'sluice_reader_skipped_bytes_total', 'Bytes that slow readers were moved past'],
+  ['flushes', 'sluice_flush_passes_total', 'Passes that wrote to readers'],
+];
+
+/** The process's metrics. Labels are bounded: never an address, an account or free text. */
+export class Metrics {
+  readonly #registry = new Registry();
+  readonly #detaches: Counter<'reason'>;
+  readonly #joinWait: Histogram;
+  readonly #requests: Counter<'method' | 'route' | 'status'>;
+  #refreshShards: () => Promise<void> = () => Promise.resolve();
+
+  constructor() {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    this.#detaches = new Counter({
+      name: 'sluice_reader_detaches_total',
+      help: 'Readers that left, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of DETACH_REASONS) this.#detaches.inc({ reason }, 0);
+    this.#joinWait = new Histogram({
+      name: 'sluice_reader_join_seconds',
+      help: "From a viewer's arrival at its shard to its first bytes",
+      buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    });
+    this.#requests = new Counter({
+      name: 'sluice_http_requests_total',
+      help: 'Requests answered by the front, by route template',
+      labelNames: ['method', 'route', 'status'],
+      registers,
+    });
+  }
+
+  /** Connects the gauges to what they show. */
+  observe({ shards, engines, viewers }: MetricSources): void {
+    const registers = [this.#registry];
+    for (const [counter, name, help] of SHARD_TOTALS)
+      new Counter({
+        name,
+        help,
+        labelNames: ['shard'],
+        registers,
+        collect() {
+          this.reset();
+          shards.counters.forEach((counters, shard) => void this.inc({ shard: String(shard) }, counters.get(counter)));
+        },
+      });
+    new Counter({
+      name: 'sluice_flush_seconds_total',
+      help: 'Time spent in passes that wrote to readers',
+      labelNames: ['shard'],
+      registers,
+      collect() {
+        this.reset();
+        shards.counters.forEach((counters, shard) => {
+          this.inc({ shard: String(shard) }, counters.get('flushMs') / 1000);
+        });
+      },
+    });
+    new Counter({
+      name: 'sluice_shard_restarts_total',
+      help: 'Shard threads started after one died',
+      registers,
+      collect() {
+        this.reset();
+        this.inc(shards.restarts);
+      },
+    });
+    new Gauge({
+      name: 'sluice_readers',
+      help: 'Viewers attached now, by transport',
+      labelNames: ['transport'],
+      registers,
+      collect() {
+        const counts = { handoff: 0, relay: 0 };
+        for (const { transport } of viewers.list()) counts[transport]++;
+        for (const [transport, count] of Object.entries(counts)) this.set({ transport }, count);
+      },
+    });
+    new Gauge({
+      name: 'sluice_engine_up',
+      help: 'Whether an engine passed its last health check (1) or not (0), by its place in the configuration',
+      labelNames: ['engine'],
+      registers,
+      collect() {
+        engines.status().forEach(({ healthy }, i) => void this.set({ engine: String(i) }, healthy ? 1 : 0));
+      },
+    });
+    new Gauge({
+      name: 'sluice_engine_sessions',
+      help: 'Engine sessions leased now',
+      registers,
+      collect() {
+        this.set(engines.leased);
+      },
+    });
+    this.#observeShards(shards);
+  }
+
+  #observeShards(shards: ShardPool): void {
+    const registers = [this.#registry];
+    const streams = new Gauge({ name: 'sluice_streams', help: 'Streams by state', labelNames: ['state'], registers });
+    const logBytes = new Gauge({ name: 'sluice_packet_log_bytes', help: 'Memory held by packet logs', registers });
+    const loopDelay = new Gauge({
+      name: 'sluice_shard_event_loop_delay_p99_seconds',
+      help: 'Event-loop delay of each shard since the last scrape, 99th percentile',
+      labelNames: ['shard'],
+      registers,
+    });
+    const loopUse = new Gauge({
+      name: 'sluice_shard_event_loop_utilization_ratio',
+      help: 'Share of time each shard was busy since the last scrape',
+      labelNames: ['shard'],
+      registers,
+    });
+    const up = new Gauge({
+      name: 'sluice_shard_up',
+      help: 'Whether each shard answered this scrape',
+      labelNames: ['shard'],
+      registers,
+    });
+    // One round of questions feeds all these gauges; a hung shard costs its own figures only.
+    this.#refreshShards = async () => {
+      const snapshots = await shards.snapshots();
+      const byState = new Map<string, number>(STREAM_STATES.map(state => [state, 0]));
+      let bytes = 0;
+      snapshots.forEach((snapshot, index) => {
+        const shard = String(index);
+        up.set({ shard }, snapshot === undefined ? 0 : 1);
+        if (snapshot === undefined) return;
+        loopDelay.set({ shard }, snapshot.eventLoopDelayP99Ms / 1000);
+        loopUse.set({ shard }, snapshot.eventLoopUtilization);
+        for (const stream of snapshot.streams) {
+          byState.set(stream.state, byState.get(stream.state)! + 1);
+          bytes += stream.logBytes;
+        }
+      });
+      for (const [state, count] of byState) streams.set({ state }, count);
+      logBytes.set(bytes);
+    };
+  }
+
+  /** Counts a reader that left. */
+  readerDetached(reason: string): void {
+    this.#detaches.inc({ reason });
+  }
+
+  /** Notes how long a reader waited for its first bytes. */
+  readerJoined(waitedMs: number): void {
+    this.#joinWait.observe(waitedMs / 1000);
+  }
+
+  /** Counts an answered request. @param route the route's template, never the path itself */
+  request(method: string, route: string, status: number): void {
+    this.#requests.inc({ method, route, status: String(status) });
+  }
+
+  /** Content type of {@link render}. */
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** The text a Prometheus server reads. */
+  async render(): Promise<string> {
+    await this.#refreshShards();
+    return this.#registry.metrics();
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * Every message between the front and a shard, written once for both sides. Requests have responses; notifications
+ * don't. docs/lifecycle.md draws who sends what when.
+ */
+import type { MessagePort } from 'node:worker_threads';
+import type { ErrorCode, WireError } from './errors.ts';
+import type { StreamKey, StreamSpec } from './stream-spec.ts';
+
+/** Why a reader left its stream: exactly one reason each, counted once. */
+export const DETACH_REASONS = [
+  'client-gone',
+  'stale',
+  'start-failed',
+  'source-failed',
+  'source-ended',
+  'closed-by-operator',
+  'shard-lost',
+  'shutdown',
+] as const;
+export type DetachReason = (typeof DETACH_REASONS)[number];
+
+/** States of a stream (workers/shard/stream-states.ts). */
+export const STREAM_STATES = ['idle', 'starting', 'live', 'closing', 'closed'] as const;
+export type StreamState = (typeof STREAM_STATES)[number];
+
+/**
+ * How the bytes reach the viewer.
+ * - handoff: the shard writes to a descriptor that the front owns and keeps open (the lifeline).
+ * - relay: the shard posts chunks, the front writes them.
+ */
+export type OutletSpec = { kind: 'handoff'; fd: number } | { kind: 'relay'; port: MessagePort };
+
+/** Everything a shard thread is born with. */
+export interface ShardBoot {
+  index: number;
+  /** Shared memory of a {@link import('./reader-table.ts').ReaderTable}. */
+  readers: SharedArrayBuffer;
+  /** Shared memory of a {@link import('./reader-table.ts').ShardCounters}. */
+  counters: SharedArrayBuffer;
+  /** epoll descriptor owned by the front, or undefined where nothing is handed off. */
+  epollFd: number | undefined;
+  settings: ShardSettings;
+}
+
+/** The part of the configuration that shards follow. */
+export interface ShardSettings {
+  staleClientTimeoutMs: number;
+  flushBudgetMs: number;
+  logMs: number;
+  logBytes: number;
+  maxStreams: number;
+  noResponseTimeoutMs: number;
+  startTimeoutMs: number;
+  startStalledTimeoutMs: number;
+  emptyTimeoutMs: number;
+}
+
+/** The right to run one session of one content at one engine. */
+export interface Lease {
+  leaseId: number;
+  engineUrl: string;
+  /** Player id to open the session with: the engine hands the same session to the same pid (acestream-engine-api 7.2). */
+  pid: string;
+}
+
+/** One stream as a shard sees it. */
+export interface StreamSnapshot {
+  key: StreamKey;
+  infohash: string | undefined;
+  state: StreamState;
+  /** Viewers, those waiting for the first byte included. */
+  readers: number;
+  createdAt: number;
+  bytesIn: number;
+  logBytes: number;
+  logSeconds: number;
+  packetFormat: 'unknown' | 'mpegts' | 'bytes';
+  engine: string | undefined;
+}
+
+/** What a shard answers when asked how it is. */
+export interface ShardSnapshot {
+  streams: StreamSnapshot[];
+  eventLoopDelayP99Ms: number;
+  eventLoopUtilization: number;
+}
+
+/** Requests of the front, answered by a shard. */
+export type FrontRequests = {
+  snapshot: { request: Record<never, never>; response: ShardSnapshot };
+  closeStream: { request: { key: StreamKey }; response: { closed: boolean } };
+  drain: { request: Record<never, never>; response: { streams: number } };
+};
+
+/** Requests of a shard, answered by the front. */
+export type ShardRequests = {
+  lease: { request: { key: StreamKey }; response: Lease };
+};
+
+/** A viewer for a stream of this shard. */
+export interface AttachNotification {
+  type: 'attach';
+  readerId: number;
+  slot: number;
+  stream: StreamSpec;
+  outlet: OutletSpec;
+}
+
+/** What the front tells a shard. */
+export type FrontNotification = AttachNotification;
+
+/** What a shard tells the front. */
+export type ShardNotification =
+  | { type: 'ready' }
+  | { type: 'readerJoined'; readerId: number; key: StreamKey; waitedMs: number; readers: number }
+  | {
+      type: 'readerDetached';
+      readerId: number;
+      key: StreamKey;
+      reason: DetachReason;
+      error: ErrorCode | undefined;
+      readers: number;
+    }
+  | { type: 'readerSkipped'; readerId: number; key: StreamKey; bytes: number }
+  | { type: 'streamState'; key: StreamKey; state: StreamState; reason: WireError | undefined }
+  | { type: 'streamEvent'; key: StreamKey; event: string; details: Record<string, string | number | boolean> }
+  | { type: 'sessionOpened'; leaseId: number; infohash: string; commandPath: string }
+  | { type: 'leaseReturned'; leaseId: number };

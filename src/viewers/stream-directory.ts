@@ -1,0 +1,95 @@
+import type { ShardPool } from '../cluster/shard-pool.ts';
+import type { EnginePool } from '../engine/engine-pool.ts';
+import type { Resolver } from '../engine/resolver.ts';
+import type { StreamSnapshot } from '../shared/protocol.ts';
+import type { ReaderTable } from '../shared/reader-table.ts';
+import { type StreamKey, type StreamSpec, streamKey } from '../shared/stream-spec.ts';
+import type { Viewers } from './viewers.ts';
+
+/** One viewer, as administrators see it. */
+export interface ClientInfo {
+  reader: number;
+  ip: string;
+  user_agent: string;
+  connected_at: string;
+  transport: string;
+  bytes: number;
+  lag_bytes: number;
+  skips: number;
+}
+
+/** Which streams there are, under which key a content is (or would be) shared, and who watches it. */
+export class StreamDirectory {
+  readonly #shards: ShardPool;
+  readonly #engines: EnginePool;
+  readonly #resolver: Resolver;
+  readonly #viewers: Viewers;
+  readonly #table: ReaderTable;
+
+  constructor(shards: ShardPool, engines: EnginePool, resolver: Resolver, viewers: Viewers, table: ReaderTable) {
+    this.#shards = shards;
+    this.#engines = engines;
+    this.#resolver = resolver;
+    this.#viewers = viewers;
+    this.#table = table;
+  }
+
+  /** What it takes to open a selected content, under the key that all its viewers share. */
+  async specFor(selection: Pick<StreamSpec, 'selector' | 'options'>): Promise<StreamSpec> {
+    const canonical = streamKey(selection, await this.#resolver.resolve(selection.selector));
+    return { ...selection, key: this.#engines.runningKey(canonical) ?? canonical };
+  }
+
+  /** All streams of all shards that answer in time. */
+  async list(): Promise<StreamSnapshot[]> {
+    const snapshots = await this.#shards.snapshots();
+    return snapshots.flatMap(snapshot => snapshot?.streams.filter(({ state }) => state !== 'closed') ?? []);
+  }
+
+  /** The stream with this key, infohash, or content id. */
+  async find(id: string): Promise<StreamSnapshot | undefined> {
+    const hash = id.toLowerCase();
+    const resolved = this.#resolver.cached({ kind: 'content_id', value: hash });
+    const names = new Set<string | undefined>([id, hash]);
+    if (resolved !== undefined) names.add(resolved);
+    const streams = await this.list();
+    return streams.find(
+      ({ key, infohash }) => names.has(key) || names.has(key.split('?', 1)[0]) || names.has(infohash),
+    );
+  }
+
+  /** Ends a stream. @returns whether there was one */
+  close(key: StreamKey): Promise<boolean> {
+    return this.#shards.handles[this.#shards.shardFor(key)]!.closeStream(key);
+  }
+
+  /** Who watches a stream. */
+  clientsOf(key: StreamKey): ClientInfo[] {
+    const clients: ClientInfo[] = [];
+    for (const viewer of this.#viewers.list()) {
+      if (viewer.stream.key !== key) continue;
+      clients.push({
+        reader: viewer.id,
+        ip: viewer.address,
+        user_agent: viewer.userAgent,
+        connected_at: viewer.connectedAt.toISOString(),
+        transport: viewer.transport,
+        bytes: this.#table.bytes(viewer.slot),
+        lag_bytes: this.#table.lagBytes(viewer.slot),
+        skips: this.#table.skips(viewer.slot),
+      });
+    }
+    return clients;
+  }
+
+  /** Bytes in and out since the process started. */
+  totals(): { bytesIn: number; bytesOut: number } {
+    let bytesIn = 0;
+    let bytesOut = 0;
+    for (const counters of this.#shards.counters) {
+      bytesIn += counters.get('bytesIn');
+      bytesOut += counters.get('bytesOut');
+    }
+    return { bytesIn, bytesOut };
+  }
+}

@@ -1,0 +1,36 @@
+/** Entry of a shard thread: wiring only. */
+import { parentPort, workerData } from 'node:worker_threads';
+import type {
+  FrontNotification,
+  FrontRequests,
+  ShardBoot,
+  ShardNotification,
+  ShardRequests,
+} from '../src/shared/protocol.ts';
+import { ShardLink } from '../src/shared/shard-link.ts';
+import { relayHub } from './shard/relay-outlet.ts';
+import { Shard } from './shard/shard.ts';
+import type { Leases } from './shard/source/engine-source.ts';
+
+/** The front answers at once or after one health check of its engines. */
+const LEASE_TIMEOUT_MS = 15_000;
+
+if (parentPort === null) throw new Error('shard.worker runs in a worker thread');
+const boot = workerData as ShardBoot;
+
+const leases: Leases = {
+  acquire: ({ key }) => link.request('lease', { key }, LEASE_TIMEOUT_MS),
+  sessionOpened: ({ leaseId }, { infohash, commandPath }) =>
+    link.notify({ type: 'sessionOpened', leaseId, infohash, commandPath }),
+  release: ({ leaseId }) => link.notify({ type: 'leaseReturned', leaseId }),
+};
+// Loaded only where descriptors are shared: elsewhere its native calls don't exist.
+const handoff =
+  boot.epollFd === undefined ? undefined : new (await import('./shard/handoff-outlet.ts')).HandoffHub(boot.epollFd);
+const shard = new Shard(boot, notification => link.notify(notification), leases, { relay: relayHub, handoff });
+const link = new ShardLink<ShardRequests, FrontRequests, ShardNotification, FrontNotification>(
+  parentPort,
+  shard.handlers,
+  notification => shard.attach(notification),
+);
+link.notify({ type: 'ready' });

@@ -1,0 +1,279 @@
+import { SluiceError } from '../../src/shared/errors.ts';
+import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
+import type { DetachReason, ShardSettings, StreamSnapshot, StreamState } from '../../src/shared/protocol.ts';
+import type { ShardCounters } from '../../src/shared/reader-table.ts';
+import { StateMachine, type Transitions } from '../../src/shared/state-machine.ts';
+import type { StreamSpec } from '../../src/shared/stream-spec.ts';
+import type { Flushable, FlushScheduler } from './flush-scheduler.ts';
+import { PacketAligner } from './packet-aligner.ts';
+import { PacketLog } from './packet-log.ts';
+import { ProgramTracker } from './program-tracker.ts';
+import type { Reader } from './reader.ts';
+import { errorResponse, liveHead } from './response.ts';
+import type { Source, SourceSink } from './source/source.ts';
+import { buildSplice } from './splice.ts';
+
+type StreamEvent = 'start' | 'data' | 'stop' | 'ended';
+
+/** The rules of {@link StreamState}; drawn in docs/lifecycle.md. */
+export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
+  idle: { start: 'starting' },
+  starting: { data: 'live', stop: 'closing', ended: 'closed' },
+  live: { stop: 'closing', ended: 'closed' },
+  closing: { ended: 'closed' },
+  closed: {},
+};
+
+/** How long a transport stream may take to show a random-access point before readers join without one. */
+const JOIN_PATIENCE_MS = 3_000;
+const JOIN_PATIENCE_BYTES = 8 << 20;
+
+/** What a stream tells its shard. */
+export interface StreamObserver {
+  stateChanged(stream: Stream, state: StreamState, reason: SluiceError | undefined): void;
+  event(stream: Stream, name: string, details: Record<string, string | number | boolean>): void;
+  readerJoined(stream: Stream, reader: Reader, waitedMs: number): void;
+  readerSkipped(stream: Stream, reader: Reader, bytes: number): void;
+  readerDetached(stream: Stream, reader: Reader, reason: DetachReason, error: SluiceError | undefined): void;
+}
+
+/** What a stream is built from. */
+export interface StreamParts {
+  source: Source;
+  settings: ShardSettings;
+  flusher: FlushScheduler;
+  counters: ShardCounters;
+  observer: StreamObserver;
+}
+
+/** One upstream and everybody who watches it. It lives in one shard; all its state changes on that one thread. */
+export class Stream implements Flushable, SourceSink {
+  readonly spec: StreamSpec;
+  readonly #parts: StreamParts;
+  readonly #machine: StateMachine<StreamState, StreamEvent>;
+  readonly #readers = new Set<Reader>();
+  readonly #log: PacketLog;
+  readonly #tracker: ProgramTracker;
+  readonly #aligner: PacketAligner;
+  readonly #abort = new AbortController();
+  readonly #createdAt = Date.now();
+  #reason: SluiceError | undefined;
+  #head = liveHead('video/mp2t');
+  #firstByteMs = 0;
+  #bytesIn = 0;
+  #nowMs = 0;
+  #infohash: string | undefined;
+  #engineUrl: string | undefined;
+  /** Settles when the source has closed everything it opened. */
+  done: Promise<void> = Promise.resolve();
+
+  constructor(spec: StreamSpec, parts: StreamParts) {
+    this.spec = spec;
+    this.#parts = parts;
+    const { settings, counters } = parts;
+    this.#machine = new StateMachine(`stream ${spec.key}`, STREAM_TRANSITIONS, 'idle', to =>
+      parts.observer.stateChanged(this, to, this.#reason),
+    );
+    this.#log = new PacketLog(settings.logBytes, settings.logMs);
+    this.#tracker = new ProgramTracker((offset, tables) => this.#log.addRandomAccess({ offset, tables }));
+    this.#aligner = new PacketAligner(
+      run => this.#append(run),
+      bytes => {
+        counters.add('bytesDiscarded', bytes);
+        counters.add('resyncs', 1);
+      },
+    );
+  }
+
+  /** Current state. */
+  get state(): StreamState {
+    return this.#machine.state;
+  }
+
+  /** How many viewers are attached, those waiting for the first byte included. */
+  get readerCount(): number {
+    return this.#readers.size;
+  }
+
+  /** Opens the source once `previous`, an earlier run of the same content, has let go of it. */
+  start(previous: Promise<void>): void {
+    this.#machine.send('start');
+    this.done = previous.then(() => this.#run());
+  }
+
+  /** Adds a reader; it gets bytes at once when the stream is live. */
+  attach(reader: Reader): void {
+    this.#readers.add(reader);
+    if (this.state === 'live') {
+      this.#join(reader, this.#log.end);
+      this.#parts.flusher.markDirty(this);
+    }
+  }
+
+  /** Removes a reader; the last one leaving ends the stream. */
+  detach(reader: Reader, reason: DetachReason, error?: SluiceError): void {
+    if (!this.#readers.delete(reader)) return;
+    reader.finish(error === undefined ? undefined : errorResponse(error));
+    this.#parts.observer.readerDetached(this, reader, reason, error);
+    if (this.#readers.size === 0 && this.#machine.can('stop')) this.#stop();
+  }
+
+  /** Ends the stream and sends everybody away. */
+  close(reason: DetachReason, error: SluiceError): void {
+    this.#reason = error;
+    if (this.#machine.can('stop')) this.#stop();
+    for (const reader of [...this.#readers]) this.detach(reader, reason, error);
+  }
+
+  /** Detaches readers that took nothing for too long, and gives blocked ones another try. */
+  sweep(nowMs: number): void {
+    const staleMs = this.#parts.settings.staleClientTimeoutMs;
+    for (const reader of [...this.#readers]) {
+      if (!reader.blocked) continue;
+      if (nowMs - reader.progressMs >= staleMs) this.detach(reader, 'stale');
+      else this.resume(reader);
+    }
+  }
+
+  /** A reader's viewer takes bytes again. */
+  resume(reader: Reader): void {
+    reader.unblock();
+    if (reader.machine.state === 'reading' && this.#pump(reader, performance.now()))
+      this.#parts.flusher.markDirty(this);
+  }
+
+  flush(nowMs: number): boolean {
+    let more = false;
+    for (const reader of this.#readers) {
+      if (reader.machine.state === 'reading' && this.#pump(reader, nowMs)) more = true;
+    }
+    return more;
+  }
+
+  opened({ contentType, infohash, engineUrl }: { contentType: string; infohash: string; engineUrl: string }): void {
+    this.#infohash = infohash;
+    this.#engineUrl = engineUrl;
+    this.#head = liveHead(contentType);
+  }
+
+  data(chunk: Buffer): void {
+    this.#nowMs = performance.now();
+    if (this.#bytesIn === 0) this.#firstByteMs = this.#nowMs;
+    this.#bytesIn += chunk.length;
+    this.#parts.counters.add('bytesIn', chunk.length);
+    this.#aligner.push(chunk);
+    if (this.state === 'starting' && this.#isJoinable()) {
+      this.#machine.send('data');
+      for (const reader of this.#readers) this.#join(reader, this.#log.start);
+    }
+    this.#parts.flusher.markDirty(this);
+  }
+
+  event(name: string, details: Record<string, string | number | boolean>): void {
+    this.#parts.observer.event(this, name, details);
+  }
+
+  /** What the stream looks like now. */
+  snapshot(nowMs: number): StreamSnapshot {
+    return {
+      key: this.spec.key,
+      infohash: this.#infohash,
+      state: this.state,
+      readers: this.readerCount,
+      createdAt: this.#createdAt,
+      bytesIn: this.#bytesIn,
+      logBytes: this.#log.allocatedBytes,
+      logSeconds: this.#log.ageMs(nowMs) / 1000,
+      packetFormat: this.#aligner.format,
+      engine: this.#engineUrl,
+    };
+  }
+
+  async #run(): Promise<void> {
+    let error: SluiceError | undefined;
+    let reason: DetachReason = 'source-ended';
+    try {
+      // A stream whose viewers all left while it waited for its turn opens nothing.
+      if (!this.#abort.signal.aborted) await this.#parts.source.run(this.#abort.signal, this);
+    } catch (thrown) {
+      error = SluiceError.from(thrown);
+      if (error.code === 'internal') this.event('source crashed', { cause: String(error.cause) });
+      reason = this.state === 'live' ? 'source-failed' : 'start-failed';
+    }
+    this.#aligner.finish();
+    if (this.state === 'starting' && this.#log.end > 0) {
+      // It ended before anybody could join; what came is all there is.
+      this.#machine.send('data');
+      for (const reader of this.#readers) this.#join(reader, this.#log.start);
+    }
+    if (this.state === 'live') this.flush(performance.now());
+    this.#reason ??= error;
+    this.#machine.send('ended');
+    const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
+    for (const reader of [...this.#readers]) this.detach(reader, reason, answer);
+  }
+
+  #stop(): void {
+    this.#machine.send('stop');
+    this.#abort.abort();
+  }
+
+  #append(run: Buffer): void {
+    if (this.#aligner.format === 'mpegts') this.#tracker.inspect(run, this.#log.end);
+    this.#log.append(run, this.#nowMs);
+  }
+
+  #isJoinable(): boolean {
+    if (this.#log.end === 0) return false;
+    return (
+      this.#aligner.format === 'bytes' ||
+      this.#log.newestRandomAccess !== undefined ||
+      this.#log.end >= JOIN_PATIENCE_BYTES ||
+      this.#nowMs - this.#firstByteMs >= JOIN_PATIENCE_MS
+    );
+  }
+
+  /** @param otherwise where to begin in a log without a random-access point */
+  #join(reader: Reader, otherwise: number): void {
+    const point = this.#log.newestRandomAccess;
+    if (reader.hasSent) {
+      const rest = reader.resumption(this.#head, this.#aligner.format === 'mpegts');
+      const splice = point && buildSplice(this.#log, point, this.#tracker.program);
+      reader.join(splice ? Buffer.concat([rest, splice.bytes]) : rest, 0, splice?.resumeAt ?? otherwise);
+    } else {
+      const before = point ? Buffer.concat([this.#head, point.tables]) : this.#head;
+      reader.join(before, this.#head.length, point?.offset ?? otherwise);
+    }
+    const nowMs = performance.now();
+    this.#parts.counters.add('joins', 1);
+    this.#parts.observer.readerJoined(this, reader, nowMs - reader.attachedMs);
+    // The first picture doesn't wait for the next pass.
+    if (this.#pump(reader, nowMs)) this.#parts.flusher.markDirty(this);
+  }
+
+  /** Writes what one reader takes. @returns whether it would take more at once */
+  #pump(reader: Reader, nowMs: number): boolean {
+    const { counters } = this.#parts;
+    const grid = this.#aligner.format === 'mpegts' ? PACKET_BYTES : 1;
+    let result = reader.pump(this.#log, grid, nowMs);
+    if (result === 'lost-place') {
+      this.#skip(reader);
+      result = reader.pump(this.#log, grid, nowMs);
+    }
+    if (result === 'gone') this.detach(reader, 'client-gone');
+    counters.add('bytesOut', reader.takeWritten());
+    return result === 'more';
+  }
+
+  /** Moves a reader whose place is gone to the newest place where decoding can begin. */
+  #skip(reader: Reader): void {
+    const point = this.#log.newestRandomAccess;
+    const splice = point
+      ? buildSplice(this.#log, point, this.#tracker.program)
+      : { bytes: Buffer.alloc(0), resumeAt: this.#log.end };
+    const bytes = reader.skipTo(splice.resumeAt, splice.bytes);
+    this.#parts.counters.add('skips', 1);
+    this.#parts.counters.add('skippedBytes', bytes);
+    this.#parts.observer.readerSkipped(this, reader, bytes);
+  }
+}
