@@ -6,11 +6,11 @@ const project = (name, extra = {}) => ({
   transform: { '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' } }] },
   transformIgnorePatterns: ['/node_modules/', '<rootDir>/dist/'],
   modulePathIgnorePatterns: ['<rootDir>/data/'],
-  testTimeout: 60_000,
   ...extra,
 });
 
 export default {
   projects: [project('unit'), project('integration'), project('faults'), project('players')],
   maxWorkers: 2,
+  testTimeout: 60_000,
 };

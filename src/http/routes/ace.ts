@@ -1,6 +1,5 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { Hono } from 'hono';
-import { cors } from 'hono/cors';
 import { SluiceError } from '../../shared/errors.ts';
 import { parseSelection } from '../../shared/stream-spec.ts';
 import type { StreamDirectory } from '../../viewers/stream-directory.ts';
@@ -12,7 +11,16 @@ const MAX_AGENT_CHARS = 200;
 /** The drop-in routes of AceStream proxies: open a stream, ask what is running. */
 export function aceRoutes({ directory, viewers }: { directory: StreamDirectory; viewers: Viewers }): Hono<AppEnv> {
   const app = new Hono<AppEnv>({ strict: false });
-  app.use('/ace/*', cors());
+  // Not the framework's middleware for this: it rewrites finished responses, and a viewer's is no longer ours then.
+  app.use('/ace/*', async (c, next) => {
+    c.header('Access-Control-Allow-Origin', '*');
+    await next();
+  });
+  app.options('/ace/*', c => {
+    c.header('Access-Control-Allow-Methods', 'GET, HEAD');
+    c.header('Access-Control-Allow-Headers', c.req.header('access-control-request-headers') ?? '*');
+    return c.body(null, 204);
+  });
 
   app.get('/ace/getstream', async c => {
     const selection = parseSelection(new URL(c.req.url).searchParams);
