@@ -69,7 +69,7 @@ export function bridgePacket(pid: number, nextContinuity: number): Buffer {
   packet[0] = SYNC_BYTE;
   packet[1] = pid >> 8;
   packet[2] = pid & 0xff;
-  packet[3] = 0x30 | ((nextContinuity + 15) & 0x0f);
+  packet[3] = 0x30 | ((nextContinuity + 15) & 0x0f); // One before, modulo 16.
   packet[4] = PACKET_BYTES - 6;
   packet[5] = 0x80;
   return packet;

@@ -45,7 +45,9 @@ describe.each(['handoff', 'relay'])('fan-out by %s', transport => {
     const viewers = Array.from({ length: 50 }, () => gateway.watch(`infohash=${INFOHASH}`));
     await Promise.all(viewers.map(viewer => viewer.more(2_000)));
     const { counts, readersOpenNow } = engine.state();
-    expect([counts.sessionsStarted, counts.readersOpened, counts.secondReaders, counts.takeovers]).toEqual([1, 1, 0, 0]);
+    expect([counts.sessionsStarted, counts.readersOpened, counts.secondReaders, counts.takeovers]).toEqual([
+      1, 1, 0, 0,
+    ]);
     expect(readersOpenNow).toBe(1);
     for (const viewer of viewers) {
       expectWhole(viewer);

@@ -1,8 +1,8 @@
 import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 
-/** A place in the log where decoding can begin. */
-export interface RandomAccessPoint {
-  /** Offset of the random-access packet. */
+/** A place in the log where a reader can begin. */
+export interface EntryPoint {
+  /** Offset of the first packet, a random-access packet if there is one. */
   offset: number;
   /** PAT and PMT as they were there; to be sent before it. */
   tables: Buffer;
@@ -30,7 +30,7 @@ export class PacketLog {
   readonly #maxBytes: number;
   readonly #maxAgeMs: number;
   readonly #segments: Segment[] = [];
-  readonly #points: RandomAccessPoint[] = [];
+  readonly #points: EntryPoint[] = [];
   #end = 0;
 
   /**
@@ -64,13 +64,13 @@ export class PacketLog {
   }
 
   /** Where a reader should begin, or undefined when the log holds no such place. */
-  get newestRandomAccess(): RandomAccessPoint | undefined {
+  get newestRandomAccess(): EntryPoint | undefined {
     const newest = this.#points.at(-1);
     return newest !== undefined && newest.offset >= this.start ? newest : undefined;
   }
 
   /** Notes that decoding can begin at `point.offset`; points come in order. */
-  addRandomAccess(point: RandomAccessPoint): void {
+  addRandomAccess(point: EntryPoint): void {
     this.#points.push(point);
   }
 

@@ -1,8 +1,11 @@
 import {
   accessUnitHint,
+  continuityOf,
+  hasPayload,
   isRandomAccess,
   isScrambled,
   isVideo,
+  NULL_PID,
   PACKET_BYTES,
   PAT_PID,
   type Program,
@@ -12,6 +15,8 @@ import {
   programMapPid,
   startsUnit,
 } from '../../src/shared/mpegts.ts';
+
+import type { StreamLayout } from './splice.ts';
 
 const PAT_TABLE_ID = 0x00;
 const PMT_TABLE_ID = 0x02;
@@ -58,7 +63,7 @@ class TableCollector {
 }
 
 /** Follows a transport stream's tables and finds where decoding can begin. */
-export class ProgramTracker {
+export class ProgramTracker implements StreamLayout {
   readonly #onRandomAccess: (offset: number, tables: Buffer) => void;
   readonly #pat = new TableCollector(PAT_TABLE_ID);
   #pmt = new TableCollector(PMT_TABLE_ID);
@@ -66,6 +71,8 @@ export class ProgramTracker {
   #pmtSection: Buffer | undefined;
   #keyPid = -1;
   #keyType = 0;
+  /** Latest continuity counter of each PID, plus one; 0 before its first. */
+  readonly #continuity = new Uint8Array(NULL_PID + 1);
   /** What the program map says, once there was one. */
   program: Program | undefined;
 
@@ -74,10 +81,24 @@ export class ProgramTracker {
     this.#onRandomAccess = onRandomAccess;
   }
 
+  /** The latest PAT and PMT, as they came; undefined until both have. */
+  get tables(): Buffer | undefined {
+    const { packets: pat } = this.#pat;
+    const { packets: pmt } = this.#pmt;
+    return pat === undefined || pmt === undefined ? undefined : Buffer.concat([pat, pmt]);
+  }
+
+  /** Continuity counter of a PID's latest packet with payload; undefined before its first. */
+  lastContinuity(pid: number): number | undefined {
+    const stored = this.#continuity[pid]!;
+    return stored === 0 ? undefined : stored - 1;
+  }
+
   /** Looks at a run of whole packets that begins at `offset` of the log. */
   inspect(run: Buffer, offset: number): void {
     for (let at = 0; at < run.length; at += PACKET_BYTES) {
       const pid = pidOf(run, at);
+      if (hasPayload(run, at)) this.#continuity[pid] = continuityOf(run, at) + 1;
       if (pid === this.#keyPid) {
         if (startsUnit(run, at) && this.#isKey(run, at)) this.#report(offset + at);
       } else if (pid === PAT_PID) {
@@ -117,8 +138,7 @@ export class ProgramTracker {
   }
 
   #report(offset: number): void {
-    const { packets: pat } = this.#pat;
-    const { packets: pmt } = this.#pmt;
-    if (pat !== undefined && pmt !== undefined) this.#onRandomAccess(offset, Buffer.concat([pat, pmt]));
+    const { tables } = this;
+    if (tables !== undefined) this.#onRandomAccess(offset, tables);
   }
 }

@@ -9,10 +9,12 @@ import {
   type Program,
   pidOf,
 } from '../../src/shared/mpegts.ts';
-import type { PacketLog, RandomAccessPoint } from './packet-log.ts';
+import type { EntryPoint, PacketLog } from './packet-log.ts';
 
-/** Packets behind the landing point among which each elementary stream is expected to show up. */
-const MAX_PACKETS = 1024;
+/** Packets behind the entry point that are copied, so that the flag can be set in them. */
+const MAX_COPIED_PACKETS = 256;
+/** Packets after those that are searched for elementary streams which have not shown up yet. */
+const MAX_SEARCHED_PACKETS = 32_768;
 
 /** What a reader who was moved ahead gets, and where the log goes on. */
 export interface Splice {
@@ -20,16 +22,23 @@ export interface Splice {
   resumeAt: number;
 }
 
+/** What is known of the stream's make-up. */
+export interface StreamLayout {
+  program: Program | undefined;
+  /** Continuity counter of a PID's latest packet with payload at the end of the log; undefined before its first. */
+  lastContinuity(pid: number): number | undefined;
+}
+
 /**
- * Builds the packets that carry a reader over a gap to a random-access point: the tables, then the first packets of
+ * Builds the packets that carry a reader over a gap to an entry point: the tables, then the first packets of
  * every elementary stream, each announcing the jump of its continuity counter.
- * @param program names the elementary streams to expect; without it only those found are flagged
+ * @param layout names the elementary streams to expect
  */
-export function buildSplice(log: PacketLog, point: RandomAccessPoint, program: Program | undefined): Splice {
+export function buildSplice(log: PacketLog, point: EntryPoint, layout: StreamLayout): Splice {
   const seen = new Set<number>();
   const parts = flagTables(point.tables, seen);
-  const expected = new Set(program?.streams.map(stream => stream.pid));
-  const limit = Math.min(log.end, point.offset + MAX_PACKETS * PACKET_BYTES);
+  const expected = new Set(layout.program?.streams.map(stream => stream.pid));
+  const limit = Math.min(log.end, point.offset + MAX_COPIED_PACKETS * PACKET_BYTES);
   const region = log.copy(point.offset, limit);
   let at = 0;
   for (; at < region.length && (expected.size > 0 || at === 0); at += PACKET_BYTES) {
@@ -42,7 +51,27 @@ export function buildSplice(log: PacketLog, point: RandomAccessPoint, program: P
     }
     parts.push(region.subarray(at, at + PACKET_BYTES));
   }
-  return { bytes: Buffer.concat(parts), resumeAt: point.offset + at };
+  const resumeAt = point.offset + at;
+  const coming = nextContinuities(log, resumeAt, expected);
+  for (const pid of expected) {
+    const last = layout.lastContinuity(pid);
+    const next = coming.get(pid) ?? (last === undefined ? undefined : last + 1);
+    if (next !== undefined) parts.push(bridgePacket(pid, next));
+  }
+  return { bytes: Buffer.concat(parts), resumeAt };
+}
+
+/** Continuity counters with which these PIDs go on at `from`, for those that show up soon. */
+function nextContinuities(log: PacketLog, from: number, pids: ReadonlySet<number>): Map<number, number> {
+  const found = new Map<number, number>();
+  const limit = Math.min(log.end, from + MAX_SEARCHED_PACKETS * PACKET_BYTES);
+  for (let offset = from; offset < limit && found.size < pids.size; offset += PACKET_BYTES) {
+    const { buffer, base } = log.segmentAt(offset);
+    const pid = pidOf(buffer, offset - base);
+    if (!pids.has(pid) || found.has(pid) || !hasPayload(buffer, offset - base)) continue;
+    found.set(pid, continuityOf(buffer, offset - base));
+  }
+  return found;
 }
 
 /** The packets of PAT and PMT, each PID's first one announcing the jump; adds their PIDs to `seen`. */

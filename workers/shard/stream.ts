@@ -6,7 +6,7 @@ import { StateMachine, type Transitions } from '../../src/shared/state-machine.t
 import type { StreamSpec } from '../../src/shared/stream-spec.ts';
 import type { Flushable, FlushScheduler } from './flush-scheduler.ts';
 import { PacketAligner } from './packet-aligner.ts';
-import { PacketLog } from './packet-log.ts';
+import { type EntryPoint, PacketLog } from './packet-log.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import type { Reader } from './reader.ts';
 import { errorResponse, liveHead } from './response.ts';
@@ -27,6 +27,8 @@ export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
 /** How long a transport stream may take to show a random-access point before readers join without one. */
 const JOIN_PATIENCE_MS = 3_000;
 const JOIN_PATIENCE_BYTES = 8 << 20;
+/** How far before live a reader begins where no random-access point is known. */
+const BLIND_ENTRY_BYTES = 256 * PACKET_BYTES;
 
 /** What a stream tells its shard. */
 export interface StreamObserver {
@@ -233,12 +235,22 @@ export class Stream implements Flushable, SourceSink {
     );
   }
 
-  /** @param otherwise where to begin in a log without a random-access point */
+  /**
+   * Where decoding can begin: the newest random-access point. Where the log holds none, a little before live, with
+   * the tables; undefined where there are no tables either.
+   */
+  #entryPoint(): EntryPoint | undefined {
+    const { tables } = this.#tracker;
+    if (this.#log.newestRandomAccess !== undefined || tables === undefined) return this.#log.newestRandomAccess;
+    return { offset: Math.max(this.#log.start, this.#log.end - BLIND_ENTRY_BYTES), tables };
+  }
+
+  /** @param otherwise where to begin in a log without an entry point */
   #join(reader: Reader, otherwise: number): void {
-    const point = this.#log.newestRandomAccess;
+    const point = this.#entryPoint();
     if (reader.hasSent) {
       const rest = reader.resumption(this.#head, this.#aligner.format === 'mpegts');
-      const splice = point && buildSplice(this.#log, point, this.#tracker.program);
+      const splice = point && buildSplice(this.#log, point, this.#tracker);
       reader.join(splice ? Buffer.concat([rest, splice.bytes]) : rest, 0, splice?.resumeAt ?? otherwise);
     } else {
       const before = point ? Buffer.concat([this.#head, point.tables]) : this.#head;
@@ -265,11 +277,11 @@ export class Stream implements Flushable, SourceSink {
     return result === 'more';
   }
 
-  /** Moves a reader whose place is gone to the newest place where decoding can begin. */
+  /** Moves a reader whose place is gone to where decoding can begin again. */
   #skip(reader: Reader): void {
-    const point = this.#log.newestRandomAccess;
+    const point = this.#entryPoint();
     const splice = point
-      ? buildSplice(this.#log, point, this.#tracker.program)
+      ? buildSplice(this.#log, point, this.#tracker)
       : { bytes: Buffer.alloc(0), resumeAt: this.#log.end };
     const bytes = reader.skipTo(splice.resumeAt, splice.bytes);
     this.#parts.counters.add('skips', 1);
