@@ -4,6 +4,7 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { SluiceError } from '../shared/errors.ts';
 import type { ContentSelector } from '../shared/stream-spec.ts';
 import {
+  commandPathOf,
   type EngineSession,
   type EngineStat,
   type EngineVersion,
@@ -84,13 +85,22 @@ export class EngineClient {
 
   /**
    * Opens a session. It must be ended with {@link stop}. The call can't be cancelled: the engine would open the session
-   * all the same, and nobody would know how to stop it.
+   * all the same, and nobody would know how to stop it. One that answers too late is left to the engine's idle expiry,
+   * because stopping it could end a newer session of the same content (acestream-engine-api 7.1).
    */
   async start({ selector, options, pid, timeoutMs }: StartOptions): Promise<EngineSession> {
     // `id` is what every engine version knows for a content id (acestream-engine-api 3.2).
     const param = selector.kind === 'content_id' ? 'id' : selector.kind;
     const query = { ...options, format: 'json', pid, [param]: selector.value };
-    return parseSession(await this.#call('/ace/getstream', query, timeoutMs));
+    const payload = await this.#call('/ace/getstream', query, timeoutMs);
+    try {
+      return parseSession(payload);
+    } catch (error) {
+      // The session is open all the same.
+      const commandPath = commandPathOf(payload);
+      if (commandPath !== undefined) await this.stop(commandPath);
+      throw error;
+    }
   }
 
   /** Asks how a session is doing; this also keeps it from expiring. */

@@ -119,6 +119,15 @@ function count(value: unknown): number {
   return Number.isFinite(number) && number > 0 ? number : 0;
 }
 
+/** Where a session that is otherwise unusable can be stopped, if its control document says so. */
+export function commandPathOf(payload: unknown): string | undefined {
+  try {
+    return enginePath(object(payload, 'the session').command_url, 'command_url');
+  } catch {
+    return undefined;
+  }
+}
+
 /** Reads a stat answer; the first one of a session may be an empty object. */
 export function parseStat(payload: unknown): EngineStat {
   const json = object(payload ?? {}, 'the statistics');

@@ -32,7 +32,7 @@ const OPEN_ON_LOOPBACK = new Set(['/api/aceproxy/stats', '/api/aceproxy/streams'
 /** All routes and what surrounds them. It never listens, so tests can call it with `app.request`. */
 export function createApp(parts: AppParts): Hono<AppEnv> {
   const { login, metrics, log } = parts;
-  const app = new Hono<AppEnv>();
+  const app = new Hono<AppEnv>({ strict: false }); // With or without a slash at the end.
 
   app.use(async (c, next) => {
     const client = clientOf(c.env.incoming, parts.trustedProxies);

@@ -1,9 +1,11 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import type * as ConfigModule from '../../src/config/load.ts';
 import type * as GatewayModule from '../../src/gateway.ts';
+import { until } from './until.ts';
 import { Viewer, type WatchOptions } from './viewer.ts';
 
 /** Threads run from the built output, so the gateway around them does too. */
@@ -16,6 +18,26 @@ export const ADMIN_PASSWORD = 'correct-horse-battery';
 /** One line of the log. */
 export type LogLine = Record<string, unknown> & { msg: string };
 
+/** A request without a body. */
+export interface CallOptions {
+  method?: string;
+  headers?: Record<string, string>;
+}
+
+/** Asks over a connection of its own, so that no idle one blurs the count of descriptors; sends any header. */
+export function ask(url: string, { method = 'GET', headers = {} }: CallOptions = {}): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    const outgoing = request(url, { method, headers, agent: false }, async answer => {
+      const body = Buffer.concat(await answer.toArray());
+      const fields = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
+      const status = answer.statusCode ?? 0;
+      resolve(new Response(status === 204 ? null : body, { status, headers: fields }));
+    });
+    outgoing.on('error', reject);
+    outgoing.end();
+  });
+}
+
 /** A whole gateway inside the test, with real threads and sockets. */
 export interface TestGateway {
   port: number;
@@ -26,7 +48,7 @@ export interface TestGateway {
   /** Opens `/ace/getstream` with this query. */
   watch(query: string, options?: WatchOptions): Viewer;
   /** Calls a route; logged in unless told otherwise. */
-  call(path: string, init?: RequestInit & { anonymous?: boolean }): Promise<Response>;
+  call(path: string, init?: CallOptions & { anonymous?: boolean }): Promise<Response>;
   /** Values of one metric, by its labels as written. */
   metric(name: string): Promise<Record<string, number>>;
   close(): Promise<void>;
@@ -53,9 +75,8 @@ export async function startGateway(env: Record<string, string>): Promise<TestGat
   });
   const url = `http://127.0.0.1:${gateway.port}`;
   const call: TestGateway['call'] = (route, { anonymous, ...init } = {}) => {
-    const headers = new Headers(init.headers);
-    if (!anonymous) headers.set('authorization', `Bearer ${ADMIN_PASSWORD}`);
-    return fetch(url + route, { ...init, headers });
+    const authorization = anonymous ? {} : { authorization: `Bearer ${ADMIN_PASSWORD}` };
+    return ask(url + route, { ...init, headers: { ...authorization, ...init.headers } });
   };
   return {
     port: gateway.port,
@@ -80,6 +101,17 @@ export async function startGateway(env: Record<string, string>): Promise<TestGat
 /** Descriptors this process has open. */
 export async function openDescriptors(): Promise<number> {
   return (await readdir('/proc/self/fd')).length;
+}
+
+/** A health check may be under way at any moment, and Node opens some descriptors when they are first needed. */
+const PASSING_DESCRIPTORS = 2;
+
+/** Waits until no more descriptors are open than `before`, give or take those that come and go by themselves. */
+export async function descriptorsBackTo(before: number): Promise<void> {
+  await until(
+    `descriptors to go back to ${before}`,
+    async () => (await openDescriptors()) <= before + PASSING_DESCRIPTORS,
+  );
 }
 
 /** Adds up a metric over its labels. */

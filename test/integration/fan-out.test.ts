@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { openDescriptors, startGateway, sum, type TestGateway } from '../helpers/gateway.ts';
+import { descriptorsBackTo, openDescriptors, startGateway, sum, type TestGateway } from '../helpers/gateway.ts';
 import { type StandIn, startStandIn } from '../helpers/stand-in.ts';
 import { until, within } from '../helpers/until.ts';
 import type { Viewer } from '../helpers/viewer.ts';
@@ -104,7 +104,7 @@ describe.each(['handoff', 'relay'])('fan-out by %s', transport => {
       for (const viewer of viewers) viewer.leave();
     }
     await until('all but one viewer to be detached', async () => sum(await gateway.metric('sluice_readers')) === 1);
-    await until('descriptors to be closed', async () => (await openDescriptors()) <= before);
+    await descriptorsBackTo(before);
     const detaches = await gateway.metric('sluice_reader_detaches_total');
     expect(detaches['{reason="client-gone"}']).toBe(100);
     expect(sum(detaches)).toBe(100);

@@ -10,7 +10,7 @@ const MAX_AGENT_CHARS = 200;
 
 /** The drop-in routes of AceStream proxies: open a stream, ask what is running. */
 export function aceRoutes({ directory, viewers }: { directory: StreamDirectory; viewers: Viewers }): Hono<AppEnv> {
-  const app = new Hono<AppEnv>({ strict: false });
+  const app = new Hono<AppEnv>();
   // Not the framework's middleware for this: it rewrites finished responses, and a viewer's is no longer ours then.
   app.use('/ace/*', async (c, next) => {
     c.header('Access-Control-Allow-Origin', '*');

@@ -7,7 +7,7 @@ import type { AppEnv } from '../app-env.ts';
 
 /** The management routes of the original, with its field names. */
 export function aceproxyRoutes({ directory, viewers }: { directory: StreamDirectory; viewers: Viewers }): Hono<AppEnv> {
-  const app = new Hono<AppEnv>({ strict: false });
+  const app = new Hono<AppEnv>();
 
   const describe = (stream: StreamSnapshot, withClients: boolean) => ({
     stream_id: stream.key,
