@@ -60,7 +60,9 @@ export class Gateway {
     const journal = new Journal(log, metrics);
     const readers = new ReaderTable(config.maxViewers);
     const engineUrls = !config.acestreamEnabled ? [] : demo === undefined ? config.engines : [demo.engineUrl];
-    this.#engines = new EnginePool(engineUrls, config.engineHealthIntervalMs, status => journal.engineChanged(status));
+    this.#engines = new EnginePool(engineUrls, config.engineHealthIntervalMs, config.maxStreams, status =>
+      journal.engineChanged(status),
+    );
     this.#shards = new ShardPool({
       shards: config.shards,
       settings: {
@@ -68,7 +70,6 @@ export class Gateway {
         flushBudgetMs: config.flushBudgetMs,
         logMs: config.logMs,
         logBytes: config.logBytes,
-        maxStreams: config.maxStreams,
         noResponseTimeoutMs: config.acestreamNoResponseTimeoutMs,
         startTimeoutMs: config.acestreamTimeoutMs,
         startStalledTimeoutMs: config.startStalledTimeoutMs,

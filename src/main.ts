@@ -58,6 +58,7 @@ async function run(): Promise<void> {
     return;
   }
   const { config, notes } = loaded;
+  process.env.TZ = config.serverTimezone; // Times people read, in the log for one, are in this zone.
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const note of notes) log.warn(note);
 

@@ -44,7 +44,9 @@ export class AdminLogin {
    * @throws SluiceError `login_throttled` after too many failures
    */
   async verify(username: string | undefined, password: string, address: string): Promise<boolean> {
-    const digest = createHmac('sha256', this.#key).update(`${username}\0${password}`).digest('base64');
+    const digest = createHmac('sha256', this.#key)
+      .update(JSON.stringify([username, password]))
+      .digest('base64');
     if ((this.#verified.get(digest) ?? 0) > this.#now()) return true;
     this.#throttle(address);
     this.#hashing++;

@@ -8,7 +8,8 @@ import type {
   ShardBoot,
   ShardNotification,
   ShardRequests,
-  ShardSnapshot,
+  ShardVitals,
+  StreamSnapshot,
 } from '../shared/protocol.ts';
 import { ShardLink } from '../shared/shard-link.ts';
 import { StateMachine, type Transitions } from '../shared/state-machine.ts';
@@ -108,9 +109,14 @@ export class ShardHandle {
     this.#link?.notify(attachment, transfer);
   }
 
-  /** How the shard is; rejects when it does not answer in time. */
-  snapshot(): Promise<ShardSnapshot> {
-    return this.#ask('snapshot', link => link.request('snapshot', {}, SNAPSHOT_TIMEOUT_MS));
+  /** The shard's streams; rejects when it does not answer in time. */
+  streams(): Promise<StreamSnapshot[]> {
+    return this.#ask('streams', link => link.request('streams', {}, SNAPSHOT_TIMEOUT_MS));
+  }
+
+  /** How the thread has been since it was last asked; rejects when it does not answer in time. */
+  vitals(): Promise<ShardVitals> {
+    return this.#ask('vitals', link => link.request('vitals', {}, SNAPSHOT_TIMEOUT_MS));
   }
 
   /** Ends a stream and sends its viewers away. @returns whether there was one */

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff } from '../shared/backoff.ts';
-import type { Lease, ShardNotification, ShardSettings, ShardSnapshot } from '../shared/protocol.ts';
+import type { Lease, ShardNotification, ShardSettings, ShardVitals, StreamSnapshot } from '../shared/protocol.ts';
 import { type ReaderTable, ShardCounters } from '../shared/reader-table.ts';
 import type { StreamKey } from '../shared/stream-spec.ts';
 import { rendezvous } from './rendezvous.ts';
@@ -101,9 +101,14 @@ export class ShardPool {
     await allReady;
   }
 
-  /** Every shard's snapshot; undefined for one that did not answer in time. */
-  snapshots(): Promise<(ShardSnapshot | undefined)[]> {
-    return Promise.all(this.#members.map(({ handle }) => handle.snapshot().catch(() => undefined)));
+  /** Every shard's streams; undefined for a shard that did not answer in time. */
+  streams(): Promise<(StreamSnapshot[] | undefined)[]> {
+    return Promise.all(this.#members.map(({ handle }) => handle.streams().catch(() => undefined)));
+  }
+
+  /** How every thread has been since it was last asked; undefined for one that did not answer in time. */
+  vitals(): Promise<(ShardVitals | undefined)[]> {
+    return Promise.all(this.#members.map(({ handle }) => handle.vitals().catch(() => undefined)));
   }
 
   /** Ends all shards, in good order within `graceMs`. */

@@ -137,7 +137,7 @@ export const OPTIONS = {
     kind: ranges,
     default: '',
     unset: 'loopback and private addresses',
-    doc: 'Clients that may open /ace/*.',
+    doc: 'Clients that may open /ace/* and /metrics.',
   },
 
   acestreamEnabled: {

@@ -152,11 +152,8 @@ export class EngineClient {
       return unwrap(parseJson(text, answer.statusCode));
     } catch (error) {
       if (signal.aborted)
-        throw new SluiceError(
-          'engine_silent',
-          `The engine at ${this.url} did not answer within ${timeoutMs / 1000} s.`,
-        );
-      throw error instanceof SluiceError ? error : this.#transportError(error);
+        throw new SluiceError('engine_silent', `The engine did not answer within ${timeoutMs / 1000} s.`);
+      throw error instanceof SluiceError ? error : transportError(error);
     }
   }
 
@@ -166,27 +163,17 @@ export class EngineClient {
       return await request(new URL(path, this.url), { dispatcher: this.#agent, signal, reset: true });
     } catch (error) {
       if (signal.aborted) throw error;
-      throw this.#transportError(error);
+      throw transportError(error);
     }
   }
+}
 
-  #transportError(error: unknown): SluiceError {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-    if (
-      /^(HPE_|UND_ERR_(HEADERS_OVERFLOW|INFO|RES))/.test(code) ||
-      (error instanceof Error && error.name === 'HTTPParserError')
-    )
-      return new SluiceError('engine_bad_answer', `The engine at ${this.url} does not speak HTTP here (${code}).`, {
-        cause: error,
-      });
-    return new SluiceError(
-      'engine_unavailable',
-      `The engine at ${this.url} cannot be reached (${code || 'no connection'}).`,
-      {
-        cause: error,
-      },
-    );
-  }
+/** Messages don't say where the engine is: viewers read them. */
+function transportError(error: unknown): SluiceError {
+  const { code = 'no connection', name } = error as { code?: string; name?: string };
+  if (/^(HPE_|UND_ERR_(HEADERS_OVERFLOW|INFO|RES))/.test(code) || name === 'HTTPParserError')
+    return new SluiceError('engine_bad_answer', `The engine does not speak HTTP here (${code}).`, { cause: error });
+  return new SluiceError('engine_unavailable', `The engine cannot be reached (${code}).`, { cause: error });
 }
 
 function contentType(answer: Dispatcher.ResponseData): string {

@@ -16,7 +16,8 @@ export interface EngineStatus {
 
 interface Member {
   client: EngineClient;
-  healthy: boolean;
+  /** Undefined until it was checked for the first time. */
+  healthy: boolean | undefined;
   version: string | undefined;
   problem: string | undefined;
 }
@@ -43,6 +44,7 @@ function contentOf(key: StreamKey): string {
 export class EnginePool {
   readonly #members: Member[];
   readonly #checkIntervalMs: number;
+  readonly #maxSessions: number;
   readonly #onChange: (status: EngineStatus) => void;
   readonly #holdings = new Map<number, Holding>();
   #timer: NodeJS.Timeout | undefined;
@@ -51,16 +53,23 @@ export class EnginePool {
 
   /**
    * @param urls origins, in order of preference
+   * @param maxSessions most sessions at once, all engines together
    * @param onChange told when an engine becomes healthy or stops being so
    */
-  constructor(urls: readonly string[], checkIntervalMs: number, onChange: (status: EngineStatus) => void) {
+  constructor(
+    urls: readonly string[],
+    checkIntervalMs: number,
+    maxSessions: number,
+    onChange: (status: EngineStatus) => void,
+  ) {
     this.#members = urls.map(url => ({
       client: new EngineClient(url),
-      healthy: false,
+      healthy: undefined,
       version: undefined,
-      problem: 'not checked yet',
+      problem: 'It was not checked yet.',
     }));
     this.#checkIntervalMs = checkIntervalMs;
+    this.#maxSessions = maxSessions;
     this.#onChange = onChange;
   }
 
@@ -90,26 +99,26 @@ export class EnginePool {
     return this.#holdings.size;
   }
 
-  /** A client of the first healthy engine, or undefined. */
-  firstHealthy(): EngineClient | undefined {
-    return this.#members.find(member => member.healthy)?.client;
+  /** A client of the first healthy engine, or undefined when none is, which is checked once more before it is said. */
+  async firstHealthy(): Promise<EngineClient | undefined> {
+    return (await this.#firstHealthyMember())?.client;
   }
 
   /** The key under which a content with this canonical key is running, which differs when it was opened unresolved. */
   runningKey(canonical: StreamKey): StreamKey | undefined {
     const options = canonical.slice(contentOf(canonical).length);
     for (const { key, infohash } of this.#holdings.values())
-      if (infohash !== undefined && infohash + options === canonical && key.endsWith(options)) return key;
+      if (infohash !== undefined && infohash + options === canonical && key === contentOf(key) + options) return key;
     return undefined;
   }
 
   /**
    * Grants a session of one content to a shard.
-   * @throws SluiceError `engine_unavailable` when no engine is healthy, `content_busy` when it runs with other options
+   * @throws SluiceError `engine_unavailable` when no engine is healthy, `content_busy` when it runs with other options,
+   *   `streams_full` when there are as many sessions as there may be
    */
   async lease(shard: number, key: StreamKey): Promise<Lease> {
-    if (this.firstHealthy() === undefined) await this.check(); // It may have come back since the last check.
-    const member = this.#members.find(candidate => candidate.healthy);
+    const member = await this.#firstHealthyMember();
     if (member === undefined) throw this.#unavailable();
     for (const holding of this.#holdings.values())
       if (contentOf(holding.key) === contentOf(key) || holding.infohash === contentOf(key))
@@ -117,6 +126,8 @@ export class EnginePool {
           'content_busy',
           'This content is being played with other options, and an engine plays a content only once.',
         );
+    if (this.#holdings.size >= this.#maxSessions)
+      throw new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
     const lease: Lease = { leaseId: this.#nextLeaseId++, engineUrl: member.client.url, pid: randomUUID() };
     this.#holdings.set(lease.leaseId, { lease, shard, key, member, infohash: undefined, commandPath: undefined });
     return lease;
@@ -152,6 +163,12 @@ export class EnginePool {
     await Promise.all(this.#members.map(({ client }) => client.destroy()));
   }
 
+  async #firstHealthyMember(): Promise<Member | undefined> {
+    const healthy = (): Member | undefined => this.#members.find(member => member.healthy === true);
+    if (healthy() === undefined) await this.check();
+    return healthy();
+  }
+
   async #probe(member: Member): Promise<void> {
     const before = member.healthy;
     try {
@@ -160,7 +177,7 @@ export class EnginePool {
       // Engines of some builds lack this call; only a clear "no" counts.
       const connected = await member.client.networkConnected().catch(() => true);
       member.healthy = connected;
-      member.problem = connected ? undefined : 'the engine has no network connection';
+      member.problem = connected ? undefined : 'The engine has no network connection.';
     } catch (error) {
       member.healthy = false;
       member.problem = SluiceError.from(error).message;
@@ -172,13 +189,13 @@ export class EnginePool {
     let sessions = 0;
     for (const holding of this.#holdings.values()) if (holding.member === member) sessions++;
     const { client, healthy, version, problem } = member;
-    return { url: client.url, healthy, version, problem, sessions };
+    return { url: client.url, healthy: healthy === true, version, problem, sessions };
   }
 
   #unavailable(): SluiceError {
     if (this.#members.length === 0)
       return new SluiceError('engine_disabled', 'AceStream is switched off here (ACESTREAM_ENABLED).');
-    const problems = this.#members.map(({ client, problem }) => `${client.url}: ${problem}`);
-    return new SluiceError('engine_unavailable', `No engine is available (${problems.join('; ')})`);
+    const problems = new Set(this.#members.map(({ problem }) => problem));
+    return new SluiceError('engine_unavailable', `No engine is available. ${[...problems].join(' ')}`);
   }
 }

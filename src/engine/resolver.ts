@@ -17,13 +17,13 @@ interface Entry {
  * stream. Concurrent questions about one content share one answer.
  */
 export class Resolver {
-  readonly #engine: () => EngineClient | undefined;
+  readonly #engine: () => Promise<EngineClient | undefined>;
   readonly #now: () => number;
   readonly #known = new Map<string, Entry>();
   readonly #asking = new Map<string, Promise<string | undefined>>();
 
   /** @param engine the engine to ask, or undefined when none is healthy */
-  constructor(engine: () => EngineClient | undefined, now: () => number = () => performance.now()) {
+  constructor(engine: () => Promise<EngineClient | undefined>, now: () => number = () => performance.now()) {
     this.#engine = engine;
     this.#now = now;
   }
@@ -54,7 +54,7 @@ export class Resolver {
   }
 
   async #ask(selector: ContentSelector): Promise<string | undefined> {
-    const engine = this.#engine();
+    const engine = await this.#engine();
     if (engine === undefined) return undefined;
     let infohash: string | undefined;
     try {

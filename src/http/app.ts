@@ -54,7 +54,10 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.use('/metrics', localOnly);
   app.use(
     '/api/*',
-    requireLogin(login, (path, method, loopback) => loopback && method === 'GET' && OPEN_ON_LOOPBACK.has(path)),
+    requireLogin(
+      login,
+      (path, method, loopback) => loopback && ['GET', 'HEAD'].includes(method) && OPEN_ON_LOOPBACK.has(path),
+    ),
   );
 
   app.route('/', aceRoutes(parts));

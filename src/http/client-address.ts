@@ -39,7 +39,9 @@ function parse(text: string | undefined): ipaddr.IPv4 | ipaddr.IPv6 | undefined 
   // Proxies write "192.0.2.1", "192.0.2.1:4711", "[2001:db8::1]:4711" and, in Forwarded, quotes around them.
   const bare = text?.trim().replace(/^"(.*)"$/, '$1');
   const host = bare?.match(/^\[([^\]]+)\](?::\d+)?$/)?.[1] ?? bare?.match(/^([\d.]+):\d+$/)?.[1] ?? bare;
-  return host !== undefined && ipaddr.isValid(host) ? ipaddr.process(host) : undefined;
+  // Only the usual spellings: "1" or "0x7f.1" name an address for some programs, and none for others.
+  const valid = host !== undefined && (ipaddr.IPv4.isValidFourPartDecimal(host) || ipaddr.IPv6.isValid(host));
+  return valid ? ipaddr.process(host) : undefined;
 }
 
 function inAny(address: ipaddr.IPv4 | ipaddr.IPv6, ranges: readonly Cidr[]): boolean {
@@ -67,13 +69,15 @@ export function clientOf(incoming: IncomingMessage, trustedProxies: readonly Cid
   const forwarded = FORWARDING_HEADERS.some(name => incoming.headers[name] !== undefined);
   if (!forwarded) return { address: peer.toString(), trustworthy: true };
   if (!inAny(peer, trustedProxies)) return { address: peer.toString(), trustworthy: false };
-  const chain = forwardedChain(incoming).reverse();
-  for (const text of chain) {
-    const hop = parse(text);
-    if (hop === undefined) break;
-    if (!inAny(hop, trustedProxies)) return { address: hop.toString(), trustworthy: true };
+  // From the nearest hop outwards: the first that is no proxy of ours, or else the farthest, is the client.
+  let client: ipaddr.IPv4 | ipaddr.IPv6 | undefined;
+  for (const text of forwardedChain(incoming).reverse()) {
+    client = parse(text);
+    if (client === undefined || !inAny(client, trustedProxies)) break;
   }
-  return { address: 'unknown', trustworthy: false };
+  return client === undefined
+    ? { address: 'unknown', trustworthy: false }
+    : { address: client.toString(), trustworthy: true };
 }
 
 /** Whether a client is this machine itself. */

@@ -146,20 +146,20 @@ export class Metrics {
     });
     // One round of questions feeds all these gauges; a hung shard costs its own figures only.
     this.#refreshShards = async () => {
-      const snapshots = await shards.snapshots();
+      const [vitals, streamsByShard] = await Promise.all([shards.vitals(), shards.streams()]);
       const byState = new Map<string, number>(STREAM_STATES.map(state => [state, 0]));
       let bytes = 0;
-      snapshots.forEach((snapshot, index) => {
+      vitals.forEach((answer, index) => {
         const shard = String(index);
-        up.set({ shard }, snapshot === undefined ? 0 : 1);
-        if (snapshot === undefined) return;
-        loopDelay.set({ shard }, snapshot.eventLoopDelayP99Ms / 1000);
-        loopUse.set({ shard }, snapshot.eventLoopUtilization);
-        for (const stream of snapshot.streams) {
-          byState.set(stream.state, byState.get(stream.state)! + 1);
-          bytes += stream.logBytes;
-        }
+        up.set({ shard }, answer === undefined ? 0 : 1);
+        if (answer === undefined) return;
+        loopDelay.set({ shard }, answer.eventLoopDelayP99Ms / 1000);
+        loopUse.set({ shard }, answer.eventLoopUtilization);
       });
+      for (const stream of streamsByShard.flatMap(list => list ?? [])) {
+        byState.set(stream.state, byState.get(stream.state)! + 1);
+        bytes += stream.logBytes;
+      }
       for (const [state, count] of byState) streams.set({ state }, count);
       logBytes.set(bytes);
     };

@@ -27,7 +27,6 @@ const CATALOGUE = {
   stream_closed: { status: 503, retryAfterSeconds: 5 },
   viewers_full: { status: 503, retryAfterSeconds: 10 },
   streams_full: { status: 503, retryAfterSeconds: 10 },
-  shard_unavailable: { status: 503, retryAfterSeconds: 5 },
   shutting_down: { status: 503, retryAfterSeconds: 5 },
   link_closed: { status: 500, retryAfterSeconds: 0 },
   link_timeout: { status: 504, retryAfterSeconds: 0 },

@@ -131,14 +131,15 @@ export function accessUnitHint(buffer: Uint8Array, type: number, from: number, t
   for (let at = from; at + 3 < to; at++) {
     if (buffer[at] !== 0 || buffer[at + 1] !== 0 || buffer[at + 2] !== 1) continue;
     const code = buffer[at + 3]!;
+    if (type !== 0x01 && type !== 0x02 && code >= 0x80) continue; // The start of the PES packet itself.
     if (type === 0x1b) {
       const nal = code & 0x1f;
       if (nal === 5 || nal === 7) return 'key'; // An IDR slice, or the parameters that precede one.
-      if (nal === 1 && code < 0x80) return 'not-key';
+      if (nal === 1) return 'not-key';
     } else if (type === 0x24) {
       const nal = (code >> 1) & 0x3f;
       if (nal === 32 || nal === 33 || (nal >= 16 && nal <= 21)) return 'key';
-      if (nal <= 9 && code < 0x80) return 'not-key';
+      if (nal <= 9) return 'not-key';
     } else if (type === 0x01 || type === 0x02) {
       if (code === 0xb3) return 'key';
       if (code === 0x00) return 'not-key';

@@ -14,13 +14,12 @@ export const DETACH_REASONS = [
   'source-failed',
   'source-ended',
   'closed-by-operator',
-  'shard-lost',
   'shutdown',
 ] as const;
 export type DetachReason = (typeof DETACH_REASONS)[number];
 
-/** States of a stream (workers/shard/stream-states.ts). */
-export const STREAM_STATES = ['idle', 'starting', 'live', 'closing', 'closed'] as const;
+/** States of a stream (workers/shard/stream.ts). */
+export const STREAM_STATES = ['idle', 'starting', 'live', 'draining', 'closing', 'closed'] as const;
 export type StreamState = (typeof STREAM_STATES)[number];
 
 /**
@@ -48,7 +47,6 @@ export interface ShardSettings {
   flushBudgetMs: number;
   logMs: number;
   logBytes: number;
-  maxStreams: number;
   noResponseTimeoutMs: number;
   startTimeoutMs: number;
   startStalledTimeoutMs: number;
@@ -78,16 +76,17 @@ export interface StreamSnapshot {
   engine: string | undefined;
 }
 
-/** What a shard answers when asked how it is. */
-export interface ShardSnapshot {
-  streams: StreamSnapshot[];
+/** How a shard's thread has been since it was last asked. */
+export interface ShardVitals {
   eventLoopDelayP99Ms: number;
+  /** Share of time the event loop was busy, 0 to 1. */
   eventLoopUtilization: number;
 }
 
 /** Requests of the front, answered by a shard. */
 export type FrontRequests = {
-  snapshot: { request: Record<never, never>; response: ShardSnapshot };
+  streams: { request: Record<never, never>; response: StreamSnapshot[] };
+  vitals: { request: Record<never, never>; response: ShardVitals };
   closeStream: { request: { key: StreamKey }; response: { closed: boolean } };
   drain: { request: Record<never, never>; response: { streams: number } };
 };

@@ -85,13 +85,17 @@ export class ShardLink<Ours extends RequestMap, Theirs extends RequestMap, Out, 
     if (this.#closedBecause !== undefined)
       return Promise.reject(new SluiceError('link_closed', `'${method}' was not asked: ${this.#closedBecause}.`));
     const id = this.#nextId++;
+    try {
+      this.#port.postMessage({ kind: 'request', id, method, body } satisfies Envelope);
+    } catch (error) {
+      return Promise.reject(SluiceError.from(error)); // The request can't be cloned.
+    }
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#pending.delete(id);
         reject(new SluiceError('link_timeout', `'${method}' was not answered within ${timeoutMs} ms.`));
       }, timeoutMs);
       this.#pending.set(id, { method, resolve, reject, timer });
-      this.#port.postMessage({ kind: 'request', id, method, body } satisfies Envelope);
     });
   }
 
@@ -107,13 +111,14 @@ export class ShardLink<Ours extends RequestMap, Theirs extends RequestMap, Out, 
   }
 
   async #answer({ id, method, body }: Extract<Envelope, { kind: 'request' }>): Promise<void> {
-    let envelope: Envelope;
+    const post = (envelope: Envelope): void => {
+      if (this.#closedBecause === undefined) this.#port.postMessage(envelope);
+    };
     try {
-      envelope = { kind: 'response', id, ok: true, body: await this.#handlers[method]!(body) };
+      post({ kind: 'response', id, ok: true, body: await this.#handlers[method]!(body) });
     } catch (error) {
-      envelope = { kind: 'response', id, ok: false, error: SluiceError.from(error).toWire() };
+      post({ kind: 'response', id, ok: false, error: SluiceError.from(error).toWire() });
     }
-    if (this.#closedBecause === undefined) this.#port.postMessage(envelope);
   }
 
   #settle(envelope: Extract<Envelope, { kind: 'response' }>): void {

@@ -77,7 +77,7 @@ function parseValue(param: string, kind: SelectorKind, raw: string): string {
  * @throws SluiceError `selector_missing`, `selector_conflict` or `selector_malformed`
  */
 export function parseSelection(query: URLSearchParams): Pick<StreamSpec, 'selector' | 'options'> {
-  const given = [...query].filter(([name, value]) => name in SELECTOR_PARAMS && value !== '');
+  const given = [...query].filter(([name, value]) => Object.hasOwn(SELECTOR_PARAMS, name) && value !== '');
   if (given.length === 0)
     throw new SluiceError(
       'selector_missing',

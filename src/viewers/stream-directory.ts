@@ -42,8 +42,8 @@ export class StreamDirectory {
 
   /** All streams of all shards that answer in time. */
   async list(): Promise<StreamSnapshot[]> {
-    const snapshots = await this.#shards.snapshots();
-    return snapshots.flatMap(snapshot => snapshot?.streams.filter(({ state }) => state !== 'closed') ?? []);
+    const answers = await this.#shards.streams();
+    return answers.flatMap(streams => streams ?? []);
   }
 
   /** The stream with this key, infohash, or content id. */

@@ -46,7 +46,6 @@ export class FlushScheduler {
   }
 
   readonly #pass = (): void => {
-    this.#scheduled = false;
     const startedMs = this.#now();
     const targets = this.#dirty;
     this.#dirty = this.#spare;
@@ -57,6 +56,7 @@ export class FlushScheduler {
     const tookMs = endedMs - startedMs;
     this.#onPass(tookMs);
     this.#notBeforeMs = endedMs + Math.min(this.#budgetMs, tookMs * PAUSE_PER_PASS);
+    this.#scheduled = false; // Only now: what became dirty meanwhile waits for the new deadline.
     if (this.#dirty.size > 0) this.#schedule();
   };
 }

@@ -4,7 +4,7 @@ import type { OutletSpec } from '../../src/shared/protocol.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 
 /** A close of an idle viewer is seen within this. */
-const POLL_MS = 20;
+const POLL_MS = 40;
 /** While viewers drain their backlog, room in their sockets is used this soon. */
 const BUSY_POLL_MS = 2;
 

@@ -15,6 +15,7 @@ const GIVE_UP_BYTES = 16_384;
 export class PacketAligner {
   readonly #emit: (run: Buffer) => void;
   readonly #onDiscard: (bytes: number) => void;
+  readonly #onLost: () => void;
   #format: PacketFormat = 'unknown';
   #synced = false;
   /** Bytes that came too early to be judged, or the start of a packet whose rest hasn't come. */
@@ -23,10 +24,12 @@ export class PacketAligner {
   /**
    * @param emit gets runs of whole packets (or bytes), in order; a run is only valid during the call
    * @param onDiscard told how many bytes were dropped while looking for the grid
+   * @param onLost told when the grid was lost after it had been found
    */
-  constructor(emit: (run: Buffer) => void, onDiscard: (bytes: number) => void) {
+  constructor(emit: (run: Buffer) => void, onDiscard: (bytes: number) => void, onLost: () => void) {
     this.#emit = emit;
     this.#onDiscard = onDiscard;
+    this.#onLost = onLost;
   }
 
   /** What the source turned out to be. */
@@ -78,6 +81,7 @@ export class PacketAligner {
       return;
     }
     this.#synced = false;
+    this.#onLost();
     this.#pushUnsynced(chunk.subarray(to));
   }
 

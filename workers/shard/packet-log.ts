@@ -15,7 +15,8 @@ export interface Segment {
   buffer: Buffer;
   /** How much of the buffer holds data. */
   filled: number;
-  /** When its last bytes came, in ms of the monotonic clock. */
+  /** When its first and its last bytes came, in ms of the monotonic clock. */
+  firstMs: number;
   lastMs: number;
 }
 
@@ -60,7 +61,7 @@ export class PacketLog {
   /** Age of the oldest byte kept, in ms. */
   ageMs(nowMs: number): number {
     const oldest = this.#segments[0];
-    return oldest === undefined ? 0 : nowMs - oldest.lastMs;
+    return oldest === undefined ? 0 : nowMs - oldest.firstMs;
   }
 
   /** Where a reader should begin, or undefined when the log holds no such place. */
@@ -112,6 +113,7 @@ export class PacketLog {
       base: this.#end,
       buffer: recycled ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES),
       filled: 0,
+      firstMs: nowMs,
       lastMs: nowMs,
     };
     this.#segments.push(segment);

@@ -8,7 +8,6 @@ import {
   NULL_PID,
   PACKET_BYTES,
   PAT_PID,
-  type Program,
   parseProgramMap,
   payloadAt,
   pidOf,
@@ -30,6 +29,7 @@ class TableCollector {
   #section: Buffer[] = [];
   #wanted = 0;
   #got = 0;
+  #collecting = false;
   /** The packets of the latest complete table, as they came. */
   packets: Buffer | undefined;
 
@@ -39,26 +39,35 @@ class TableCollector {
 
   /** Takes one packet of the table's PID; returns the section when this packet completed it. */
   push(buffer: Buffer, at: number): Buffer | undefined {
-    let from = payloadAt(buffer, at);
     const to = at + PACKET_BYTES;
-    if (startsUnit(buffer, at)) {
-      from += 1 + (buffer[from] ?? 0); // pointer_field
-      if (from + 3 > to || buffer[from] !== this.#tableId) return undefined;
-      this.#packets = [];
-      this.#section = [];
-      this.#got = 0;
-      this.#wanted = 3 + (((buffer[from + 1]! & 0x0f) << 8) | buffer[from + 2]!);
-    } else if (this.#packets.length === 0) return undefined;
+    let from = payloadAt(buffer, at);
+    if (from >= to) return undefined;
+    if (!startsUnit(buffer, at)) return this.#continue(buffer, at, from);
+    const pointer = buffer[from++]!; // Bytes of the previous section that come first.
+    const previous = pointer > 0 ? this.#continue(buffer, at, from) : undefined;
+    from += pointer;
+    if (from + 3 > to || buffer[from] !== this.#tableId) return previous;
+    this.#packets = [];
+    this.#section = [];
+    this.#got = 0;
+    this.#wanted = 3 + (((buffer[from + 1]! & 0x0f) << 8) | buffer[from + 2]!);
+    this.#collecting = true;
+    return this.#continue(buffer, at, from) ?? previous;
+  }
+
+  #continue(buffer: Buffer, at: number, from: number): Buffer | undefined {
+    if (!this.#collecting) return undefined;
+    const to = at + PACKET_BYTES;
     this.#packets.push(Buffer.from(buffer.subarray(at, to)));
     this.#section.push(Buffer.from(buffer.subarray(from, to)));
     this.#got += to - from;
-    if (this.#got < this.#wanted) {
-      if (this.#packets.length === MAX_TABLE_PACKETS) this.#packets = [];
-      return undefined;
-    }
-    this.packets = this.#packets.length === 1 ? this.#packets[0]! : Buffer.concat(this.#packets);
-    this.#packets = [];
-    return Buffer.concat(this.#section).subarray(0, this.#wanted);
+    const complete = this.#got >= this.#wanted;
+    if (complete || this.#packets.length === MAX_TABLE_PACKETS) this.#collecting = false;
+    if (!complete) return undefined;
+    const section = Buffer.concat(this.#section).subarray(0, this.#wanted);
+    if ((section[5]! & 1) === 0) return undefined; // Announces the next version; the present one still holds.
+    this.packets = Buffer.concat(this.#packets);
+    return section;
   }
 }
 
@@ -73,19 +82,34 @@ export class ProgramTracker implements StreamLayout {
   #keyType = 0;
   /** Latest continuity counter of each PID, plus one; 0 before its first. */
   readonly #continuity = new Uint8Array(NULL_PID + 1);
-  /** What the program map says, once there was one. */
-  program: Program | undefined;
 
   /** @param onRandomAccess told the offset of each random-access packet and the tables (PAT, PMT) valid there */
   constructor(onRandomAccess: (offset: number, tables: Buffer) => void) {
     this.#onRandomAccess = onRandomAccess;
   }
 
-  /** The latest PAT and PMT, as they came; undefined until both have. */
+  /**
+   * The latest PAT and PMT; undefined until both have come. Their continuity counters are such that the stream's next
+   * packets follow, whatever else came on the same PIDs since.
+   */
   get tables(): Buffer | undefined {
     const { packets: pat } = this.#pat;
     const { packets: pmt } = this.#pmt;
-    return pat === undefined || pmt === undefined ? undefined : Buffer.concat([pat, pmt]);
+    if (pat === undefined || pmt === undefined) return undefined;
+    return Buffer.concat([this.#restamp(pat, PAT_PID), this.#restamp(pmt, this.#pmtPid)]);
+  }
+
+  #restamp(packets: Buffer, pid: number): Buffer {
+    const stamped = Buffer.from(packets);
+    let counter = this.#continuity[pid]! - 1;
+    for (let at = stamped.length - PACKET_BYTES; at >= 0; at -= PACKET_BYTES, counter--)
+      stamped[at + 3] = (stamped[at + 3]! & 0xf0) | (counter & 0x0f);
+    return stamped;
+  }
+
+  /** PIDs that have carried payload, null packets aside. */
+  get pids(): number[] {
+    return Array.from(this.#continuity.keys()).filter(pid => pid !== NULL_PID && this.#continuity[pid] !== 0);
   }
 
   /** Continuity counter of a PID's latest packet with payload; undefined before its first. */
@@ -122,9 +146,9 @@ export class ProgramTracker implements StreamLayout {
   #followPmt(section: Buffer): void {
     if (this.#pmtSection?.equals(section)) return;
     this.#pmtSection = section;
-    this.program = parseProgramMap(section);
+    const { streams } = parseProgramMap(section);
     // A radio channel has no video: every start of its audio is a place to begin.
-    const key = this.program.streams.find(stream => isVideo(stream.type)) ?? this.program.streams[0];
+    const key = streams.find(stream => isVideo(stream.type)) ?? streams[0];
     this.#keyPid = key?.pid ?? -1;
     this.#keyType = key?.type ?? 0;
   }

@@ -7,7 +7,7 @@ import type { PacketLog } from './packet-log.ts';
 /** States of a reader: waiting for its stream's first byte, reading, or gone for one reason. */
 export type ReaderState = 'waiting' | 'reading' | 'detached';
 
-/** The rules of {@link ReaderState}. */
+/** The rules of {@link ReaderState}; drawn in docs/lifecycle.md. */
 export const READER_TRANSITIONS: Transitions<ReaderState, 'join' | 'detach'> = {
   waiting: { join: 'reading', detach: 'detached' },
   reading: { detach: 'detached' },
@@ -37,7 +37,8 @@ export class Reader {
   /** Where in the log to go on; always the start of a packet. */
   #cursor = 0;
   #blocked = false;
-  #progressMs: number;
+  /** Since when the viewer has taken nothing although there was something; 0 while it takes bytes. */
+  #stuckSinceMs = 0;
   #written = 0;
 
   constructor(id: number, slot: number, table: ReaderTable, nowMs: number) {
@@ -46,7 +47,6 @@ export class Reader {
     this.attachedMs = nowMs;
     this.machine = new StateMachine(`reader ${id}`, READER_TRANSITIONS, 'waiting');
     this.#table = table;
-    this.#progressMs = nowMs;
   }
 
   /** Connects the reader to its viewer, once. */
@@ -64,9 +64,9 @@ export class Reader {
     return this.#table.bytes(this.slot) > 0;
   }
 
-  /** When the viewer last took a byte. */
-  get progressMs(): number {
-    return this.#progressMs;
+  /** For how long the viewer has taken nothing although there was something. */
+  stuckMs(nowMs: number): number {
+    return this.#stuckSinceMs === 0 ? 0 : nowMs - this.#stuckSinceMs;
   }
 
   /** Bytes written since the last call. */
@@ -121,19 +121,22 @@ export class Reader {
     let budget = MAX_PUMP_BYTES;
     while (this.#pending !== undefined) {
       const wanted = this.#pending.length - this.#pendingAt;
-      const taken = this.#write(this.#pending, this.#pendingAt, wanted, nowMs);
+      const taken = this.#write(this.#pending, this.#pendingAt, wanted);
       if (taken < 0) return 'gone';
       this.#pendingAt += taken;
-      if (taken < wanted) return this.#block(log);
+      if (taken < wanted) return this.#block(log, nowMs);
       this.#pending = undefined;
     }
     if (this.#cursor < log.start) return 'lost-place';
     while (this.#cursor < log.end) {
-      if (budget <= 0) return 'more';
+      if (budget <= 0) {
+        this.#table.setLagBytes(this.slot, log.end - this.#cursor);
+        return 'more';
+      }
       const segment = log.segmentAt(this.#cursor);
       const from = this.#cursor - segment.base;
       const wanted = segment.filled - from;
-      const taken = this.#write(segment.buffer, from, wanted, nowMs);
+      const taken = this.#write(segment.buffer, from, wanted);
       if (taken < 0) return 'gone';
       this.#cursor += taken;
       budget -= taken;
@@ -145,7 +148,7 @@ export class Reader {
           this.#setPending(Buffer.from(segment.buffer.subarray(at, at + grid - cut)));
           this.#cursor += grid - cut;
         }
-        return this.#block(log);
+        return this.#block(log, nowMs);
       }
     }
     this.#table.setLagBytes(this.slot, 0);
@@ -155,14 +158,15 @@ export class Reader {
   /** Answers a viewer that got nothing yet with a whole response, or ends what was begun. */
   finish(response: Buffer | undefined): void {
     this.machine.send('detach');
-    if (response !== undefined && !this.hasSent) this.#write(response, 0, response.length, this.#progressMs);
+    if (response !== undefined && !this.hasSent) this.#write(response, 0, response.length);
     this.#outlet?.end();
     this.#outlet = undefined;
     this.#pending = undefined;
   }
 
-  #block(log: PacketLog): PumpResult {
+  #block(log: PacketLog, nowMs: number): PumpResult {
     this.#blocked = true;
+    if (this.#stuckSinceMs === 0) this.#stuckSinceMs = nowMs;
     this.#table.setLagBytes(this.slot, log.end - this.#cursor);
     return 'blocked';
   }
@@ -172,12 +176,12 @@ export class Reader {
     this.#pendingAt = 0;
   }
 
-  #write(buffer: Buffer, from: number, length: number, nowMs: number): number {
+  #write(buffer: Buffer, from: number, length: number): number {
     const taken = this.#outlet!.write(buffer, from, length);
     if (taken > 0) {
       this.#table.addBytes(this.slot, taken);
       this.#written += taken;
-      this.#progressMs = nowMs;
+      this.#stuckSinceMs = 0;
     }
     return taken;
   }

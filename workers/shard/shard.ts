@@ -7,7 +7,7 @@ import type {
   OutletSpec,
   ShardBoot,
   ShardNotification,
-  ShardSnapshot,
+  ShardVitals,
   StreamState,
 } from '../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../src/shared/reader-table.ts';
@@ -20,6 +20,7 @@ import { EngineSource, type Leases } from './source/engine-source.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
+const DELAY_RESOLUTION_MS = 50;
 
 /** Ways to reach viewers; handoff is missing where descriptors can't be shared. */
 export interface OutletHubs {
@@ -36,8 +37,10 @@ export class Shard implements StreamObserver {
   readonly #counters: ShardCounters;
   readonly #flusher: FlushScheduler;
   readonly #hubs: OutletHubs;
-  readonly #streams = new Map<StreamKey, Stream>();
-  readonly #loopDelay = monitorEventLoopDelay({ resolution: 10 });
+  /** Every stream that is not closed; of one key, the newest is the current one. */
+  readonly #streams = new Set<Stream>();
+  readonly #current = new Map<StreamKey, Stream>();
+  readonly #loopDelay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
   #loopMark = performance.eventLoopUtilization();
   #draining = false;
 
@@ -61,7 +64,7 @@ export class Shard implements StreamObserver {
     setInterval(
       () => {
         const nowMs = performance.now();
-        for (const stream of this.#streams.values()) stream.sweep(nowMs);
+        for (const stream of this.#streams) stream.sweep(nowMs);
       },
       Math.min(SWEEP_MS, boot.settings.staleClientTimeoutMs / 2),
     ).unref();
@@ -69,19 +72,23 @@ export class Shard implements StreamObserver {
 
   /** Answers to the front's requests. */
   readonly handlers: RequestHandlers<FrontRequests> = {
-    snapshot: () => this.#snapshot(),
+    streams: () => {
+      const nowMs = performance.now();
+      return [...this.#streams].map(stream => stream.snapshot(nowMs));
+    },
+    vitals: () => this.#vitals(),
     closeStream: ({ key }) => {
-      const stream = this.#streams.get(key);
+      const stream = this.#current.get(key);
       if (stream === undefined || stream.state === 'closing') return { closed: false };
       stream.close('closed-by-operator', new SluiceError('stream_closed', 'An operator closed this stream.'));
       return { closed: true };
     },
     drain: async () => {
       this.#draining = true;
-      const streams = [...this.#streams.values()];
+      const streams = [...this.#streams];
       for (const stream of streams)
         stream.close('shutdown', new SluiceError('shutting_down', 'The gateway is shutting down.'));
-      await Promise.all(streams.map(stream => stream.done));
+      await Promise.all(streams.map(stream => stream.sourceDone));
       return { streams: streams.length };
     },
   };
@@ -89,9 +96,8 @@ export class Shard implements StreamObserver {
   /** Takes a viewer: opens its stream if nobody watches it yet. */
   attach({ readerId, slot, stream: spec, outlet }: AttachNotification): void {
     const reader = new Reader(readerId, slot, this.#table, performance.now());
-    const existing = this.#streams.get(spec.key);
-    const reuse = existing !== undefined && existing.state !== 'closing' && existing.state !== 'closed';
-    const stream = reuse ? existing : this.#createStream(spec);
+    const existing = this.#current.get(spec.key);
+    const stream = existing?.isOpen ? existing : this.#createStream(spec);
     reader.open(
       this.#openOutlet(outlet, slot, {
         onWritable: () => stream.resume(reader),
@@ -99,21 +105,22 @@ export class Shard implements StreamObserver {
       }),
     );
     stream.attach(reader);
-    if (reuse) return;
-    const refusal = this.#refusal();
-    if (refusal !== undefined) {
-      stream.detach(reader, this.#draining ? 'shutdown' : 'start-failed', refusal);
+    if (stream === existing) return;
+    if (this.#draining) {
+      stream.detach(reader, 'shutdown', new SluiceError('shutting_down', 'The gateway is shutting down.'));
       return;
     }
-    this.#streams.set(spec.key, stream);
+    this.#streams.add(stream);
+    this.#current.set(spec.key, stream);
     // One content has one session at an engine, so a run that is ending must be over first.
-    stream.start(existing?.done ?? Promise.resolve());
-    void stream.done.then(() => {
-      if (this.#streams.get(spec.key) === stream) this.#streams.delete(spec.key);
-    });
+    stream.start(existing?.sourceDone ?? Promise.resolve());
   }
 
   stateChanged(stream: Stream, state: StreamState, reason: SluiceError | undefined): void {
+    if (state === 'closed') {
+      this.#streams.delete(stream);
+      if (this.#current.get(stream.spec.key) === stream) this.#current.delete(stream.spec.key);
+    }
     this.#notify({ type: 'streamState', key: stream.spec.key, state, reason: reason?.toWire() });
   }
 
@@ -147,29 +154,18 @@ export class Shard implements StreamObserver {
     });
   }
 
-  #refusal(): SluiceError | undefined {
-    if (this.#draining) return new SluiceError('shutting_down', 'The gateway is shutting down.');
-    if (this.#streams.size >= this.#boot.settings.maxStreams)
-      return new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
-    return undefined;
-  }
-
   #openOutlet(spec: OutletSpec, slot: number, events: OutletEvents): Outlet {
     if (spec.kind === 'relay') return this.#hubs.relay.open(spec, slot, events);
     if (this.#hubs.handoff === undefined) throw new Error('a descriptor was handed to a shard that cannot write to it');
     return this.#hubs.handoff.open(spec, slot, events);
   }
 
-  #snapshot(): ShardSnapshot {
-    const nowMs = performance.now();
-    const utilization = performance.eventLoopUtilization(this.#loopMark);
+  #vitals(): ShardVitals {
+    const { utilization } = performance.eventLoopUtilization(this.#loopMark);
     this.#loopMark = performance.eventLoopUtilization();
-    const eventLoopDelayP99Ms = this.#loopDelay.percentile(99) / 1e6;
+    // What is measured is the distance between two samples, which includes the time they are apart by design.
+    const eventLoopDelayP99Ms = Math.max(0, this.#loopDelay.percentile(99) / 1e6 - DELAY_RESOLUTION_MS);
     this.#loopDelay.reset();
-    return {
-      streams: [...this.#streams.values()].map(stream => stream.snapshot(nowMs)),
-      eventLoopDelayP99Ms,
-      eventLoopUtilization: utilization.utilization,
-    };
+    return { eventLoopDelayP99Ms, eventLoopUtilization: utilization };
   }
 }

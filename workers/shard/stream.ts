@@ -11,15 +11,16 @@ import { ProgramTracker } from './program-tracker.ts';
 import type { Reader } from './reader.ts';
 import { errorResponse, liveHead } from './response.ts';
 import type { Source, SourceSink } from './source/source.ts';
-import { buildSplice } from './splice.ts';
+import { buildSplice, type Splice } from './splice.ts';
 
-type StreamEvent = 'start' | 'data' | 'stop' | 'ended';
+type StreamEvent = 'start' | 'data' | 'stop' | 'ended' | 'emptied';
 
 /** The rules of {@link StreamState}; drawn in docs/lifecycle.md. */
 export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
   idle: { start: 'starting' },
   starting: { data: 'live', stop: 'closing', ended: 'closed' },
-  live: { stop: 'closing', ended: 'closed' },
+  live: { stop: 'closing', ended: 'draining' },
+  draining: { stop: 'closed', emptied: 'closed' },
   closing: { ended: 'closed' },
   closed: {},
 };
@@ -27,8 +28,7 @@ export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
 /** How long a transport stream may take to show a random-access point before readers join without one. */
 const JOIN_PATIENCE_MS = 3_000;
 const JOIN_PATIENCE_BYTES = 8 << 20;
-/** How far before live a reader begins where no random-access point is known. */
-const BLIND_ENTRY_BYTES = 256 * PACKET_BYTES;
+const NO_TABLES = Buffer.alloc(0);
 
 /** What a stream tells its shard. */
 export interface StreamObserver {
@@ -66,8 +66,10 @@ export class Stream implements Flushable, SourceSink {
   #nowMs = 0;
   #infohash: string | undefined;
   #engineUrl: string | undefined;
+  /** Why readers are let go once they have everything, when the source has ended. */
+  #ending: { reason: DetachReason; error: SluiceError } | undefined;
   /** Settles when the source has closed everything it opened. */
-  done: Promise<void> = Promise.resolve();
+  sourceDone: Promise<void> = Promise.resolve();
 
   constructor(spec: StreamSpec, parts: StreamParts) {
     this.spec = spec;
@@ -80,16 +82,19 @@ export class Stream implements Flushable, SourceSink {
     this.#tracker = new ProgramTracker((offset, tables) => this.#log.addRandomAccess({ offset, tables }));
     this.#aligner = new PacketAligner(
       run => this.#append(run),
-      bytes => {
-        counters.add('bytesDiscarded', bytes);
-        counters.add('resyncs', 1);
-      },
+      bytes => counters.add('bytesDiscarded', bytes),
+      () => counters.add('resyncs', 1),
     );
   }
 
   /** Current state. */
   get state(): StreamState {
     return this.#machine.state;
+  }
+
+  /** Whether a new reader can still be attached. */
+  get isOpen(): boolean {
+    return this.state === 'idle' || this.state === 'starting' || this.state === 'live';
   }
 
   /** How many viewers are attached, those waiting for the first byte included. */
@@ -100,14 +105,14 @@ export class Stream implements Flushable, SourceSink {
   /** Opens the source once `previous`, an earlier run of the same content, has let go of it. */
   start(previous: Promise<void>): void {
     this.#machine.send('start');
-    this.done = previous.then(() => this.#run());
+    this.sourceDone = previous.then(() => this.#run());
   }
 
   /** Adds a reader; it gets bytes at once when the stream is live. */
   attach(reader: Reader): void {
     this.#readers.add(reader);
     if (this.state === 'live') {
-      this.#join(reader, this.#log.end);
+      this.#join(reader, this.#blindEntry);
       this.#parts.flusher.markDirty(this);
     }
   }
@@ -117,7 +122,9 @@ export class Stream implements Flushable, SourceSink {
     if (!this.#readers.delete(reader)) return;
     reader.finish(error === undefined ? undefined : errorResponse(error));
     this.#parts.observer.readerDetached(this, reader, reason, error);
-    if (this.#readers.size === 0 && this.#machine.can('stop')) this.#stop();
+    if (this.#readers.size > 0) return;
+    if (this.#machine.can('emptied')) this.#machine.send('emptied');
+    else if (this.#machine.can('stop')) this.#stop();
   }
 
   /** Ends the stream and sends everybody away. */
@@ -132,7 +139,7 @@ export class Stream implements Flushable, SourceSink {
     const staleMs = this.#parts.settings.staleClientTimeoutMs;
     for (const reader of [...this.#readers]) {
       if (!reader.blocked) continue;
-      if (nowMs - reader.progressMs >= staleMs) this.detach(reader, 'stale');
+      if (reader.stuckMs(nowMs) >= staleMs) this.detach(reader, 'stale');
       else this.resume(reader);
     }
   }
@@ -165,8 +172,7 @@ export class Stream implements Flushable, SourceSink {
     this.#parts.counters.add('bytesIn', chunk.length);
     this.#aligner.push(chunk);
     if (this.state === 'starting' && this.#isJoinable()) {
-      this.#machine.send('data');
-      for (const reader of this.#readers) this.#join(reader, this.#log.start);
+      this.#goLive();
     }
     this.#parts.flusher.markDirty(this);
   }
@@ -205,14 +211,22 @@ export class Stream implements Flushable, SourceSink {
     this.#aligner.finish();
     if (this.state === 'starting' && this.#log.end > 0) {
       // It ended before anybody could join; what came is all there is.
-      this.#machine.send('data');
-      for (const reader of this.#readers) this.#join(reader, this.#log.start);
+      this.#goLive();
     }
-    if (this.state === 'live') this.flush(performance.now());
     this.#reason ??= error;
-    this.#machine.send('ended');
     const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
+    this.#ending = { reason, error: answer };
+    if (this.#machine.send('ended') === 'draining') {
+      // Whoever is behind gets the rest at their own pace.
+      this.#parts.flusher.markDirty(this);
+      return;
+    }
     for (const reader of [...this.#readers]) this.detach(reader, reason, answer);
+  }
+
+  #goLive(): void {
+    this.#machine.send('data');
+    for (const reader of this.#readers) this.#join(reader, { offset: this.#log.start, tables: NO_TABLES });
   }
 
   #stop(): void {
@@ -221,7 +235,7 @@ export class Stream implements Flushable, SourceSink {
   }
 
   #append(run: Buffer): void {
-    if (this.#aligner.format === 'mpegts') this.#tracker.inspect(run, this.#log.end);
+    if (this.#isPackets) this.#tracker.inspect(run, this.#log.end);
     this.#log.append(run, this.#nowMs);
   }
 
@@ -235,26 +249,20 @@ export class Stream implements Flushable, SourceSink {
     );
   }
 
-  /**
-   * Where decoding can begin: the newest random-access point. Where the log holds none, a little before live, with
-   * the tables; undefined where there are no tables either.
-   */
-  #entryPoint(): EntryPoint | undefined {
-    const { tables } = this.#tracker;
-    if (this.#log.newestRandomAccess !== undefined || tables === undefined) return this.#log.newestRandomAccess;
-    return { offset: Math.max(this.#log.start, this.#log.end - BLIND_ENTRY_BYTES), tables };
+  /** Where a reader begins in a log without a random-access point: at live, with the tables if there are any. */
+  get #blindEntry(): EntryPoint {
+    return { offset: this.#log.end, tables: this.#tracker.tables ?? NO_TABLES };
   }
 
-  /** @param otherwise where to begin in a log without an entry point */
-  #join(reader: Reader, otherwise: number): void {
-    const point = this.#entryPoint();
+  /** @param otherwise where to begin in a log without a random-access point */
+  #join(reader: Reader, otherwise: EntryPoint): void {
     if (reader.hasSent) {
-      const rest = reader.resumption(this.#head, this.#aligner.format === 'mpegts');
-      const splice = point && buildSplice(this.#log, point, this.#tracker);
-      reader.join(splice ? Buffer.concat([rest, splice.bytes]) : rest, 0, splice?.resumeAt ?? otherwise);
+      const rest = reader.resumption(this.#head, this.#isPackets);
+      const { bytes, resumeAt } = this.#splice();
+      reader.join(Buffer.concat([rest, bytes]), 0, resumeAt);
     } else {
-      const before = point ? Buffer.concat([this.#head, point.tables]) : this.#head;
-      reader.join(before, this.#head.length, point?.offset ?? otherwise);
+      const { offset, tables } = this.#log.newestRandomAccess ?? otherwise;
+      reader.join(Buffer.concat([this.#head, tables]), this.#head.length, offset);
     }
     const nowMs = performance.now();
     this.#parts.counters.add('joins', 1);
@@ -266,26 +274,35 @@ export class Stream implements Flushable, SourceSink {
   /** Writes what one reader takes. @returns whether it would take more at once */
   #pump(reader: Reader, nowMs: number): boolean {
     const { counters } = this.#parts;
-    const grid = this.#aligner.format === 'mpegts' ? PACKET_BYTES : 1;
+    const grid = this.#isPackets ? PACKET_BYTES : 1;
     let result = reader.pump(this.#log, grid, nowMs);
     if (result === 'lost-place') {
       this.#skip(reader);
       result = reader.pump(this.#log, grid, nowMs);
     }
-    if (result === 'gone') this.detach(reader, 'client-gone');
     counters.add('bytesOut', reader.takeWritten());
+    if (result === 'gone') this.detach(reader, 'client-gone');
+    else if (result === 'live' && this.state === 'draining')
+      this.detach(reader, this.#ending!.reason, this.#ending!.error);
     return result === 'more';
   }
 
   /** Moves a reader whose place is gone to where decoding can begin again. */
   #skip(reader: Reader): void {
-    const point = this.#entryPoint();
-    const splice = point
-      ? buildSplice(this.#log, point, this.#tracker)
-      : { bytes: Buffer.alloc(0), resumeAt: this.#log.end };
-    const bytes = reader.skipTo(splice.resumeAt, splice.bytes);
+    const { bytes, resumeAt } = this.#splice();
+    const skipped = reader.skipTo(resumeAt, bytes);
     this.#parts.counters.add('skips', 1);
-    this.#parts.counters.add('skippedBytes', bytes);
-    this.#parts.observer.readerSkipped(this, reader, bytes);
+    this.#parts.counters.add('skippedBytes', skipped);
+    this.#parts.observer.readerSkipped(this, reader, skipped);
+  }
+
+  /** What carries a reader over a gap to the newest place to begin. */
+  #splice(): Splice {
+    if (!this.#isPackets) return { bytes: NO_TABLES, resumeAt: this.#log.end };
+    return buildSplice(this.#log, this.#log.newestRandomAccess ?? this.#blindEntry, this.#tracker);
+  }
+
+  get #isPackets(): boolean {
+    return this.#aligner.format === 'mpegts';
   }
 }

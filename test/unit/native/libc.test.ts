@@ -1,0 +1,254 @@
+import { closeSync, fstatSync, readFileSync, writeSync } from 'node:fs';
+import { createServer, connect as dial, type Server, type Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import type * as Libc from '../../../src/native/libc.ts';
+import { until, within } from '../support/waiting.ts';
+
+const ON_LINUX = process.platform === 'linux';
+/** These calls exist on Linux only; elsewhere not even loading them works. */
+const libc = ON_LINUX ? await import('../../../src/native/libc.ts') : ({} as typeof Libc);
+const { createEpoll, duplicate, SocketPoller, shutdownSocket } = libc;
+const describeOnLinux = ON_LINUX ? describe : describe.skip;
+
+const TOKEN = 0xfffffff0;
+
+let server: Server;
+let epollFd: number;
+let poller: Libc.SocketPoller;
+const descriptors: number[] = [];
+const sockets: Socket[] = [];
+
+/** A viewer's socket and the descriptor of ours that is connected to it. */
+interface Pair {
+  viewer: Socket;
+  fd: number;
+  received: () => Buffer;
+  ended: () => boolean;
+}
+
+beforeEach(async () => {
+  if (!ON_LINUX) return;
+  server = createServer({ allowHalfOpen: true });
+  await within('the server listens', new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve)));
+  epollFd = createEpoll();
+  poller = new SocketPoller(epollFd);
+});
+
+afterEach(async () => {
+  if (!ON_LINUX) return;
+  for (const socket of sockets.splice(0)) socket.destroy();
+  for (const fd of descriptors.splice(0)) closeSync(fd);
+  closeSync(epollFd);
+  await within('the server closes', new Promise(resolve => server.close(resolve)));
+});
+
+async function pair({ reading = true } = {}): Promise<Pair> {
+  const accepted = new Promise<Socket>(resolve => server.once('connection', resolve));
+  const viewer = dial({ port: (server.address() as { port: number }).port, host: '127.0.0.1', allowHalfOpen: true });
+  sockets.push(viewer);
+  const parts: Buffer[] = [];
+  let ended = false;
+  viewer.on('error', () => {});
+  viewer.on('end', () => {
+    ended = true;
+  });
+  if (reading) viewer.on('data', data => parts.push(data));
+  else viewer.pause();
+  const ours = await within('the connection', accepted);
+  const fd = duplicate((ours as unknown as { _handle: { fd: number } })._handle.fd);
+  descriptors.push(fd);
+  ours.destroy();
+  await within('our socket object is gone', new Promise(resolve => ours.once('close', resolve)));
+  return { viewer, fd, received: () => Buffer.concat(parts), ended: () => ended };
+}
+
+/** What the poller reports now. */
+function news(): { token: number; gone: boolean }[] {
+  const events: { token: number; gone: boolean }[] = [];
+  const count = poller.poll((token, gone) => events.push({ token, gone }));
+  expect(count).toBe(events.length);
+  return events;
+}
+
+/** Writes until the socket takes no more; returns how much it took. */
+function fill(fd: number): number {
+  const chunk = Buffer.alloc(1 << 16, 7);
+  let written = 0;
+  for (;;) {
+    try {
+      written += writeSync(fd, chunk);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return written;
+      throw error;
+    }
+  }
+}
+
+describeOnLinux('a duplicated descriptor', () => {
+  it('keeps the connection open and usable after the original is gone', async () => {
+    const { fd, received, ended } = await pair();
+    expect(fstatSync(fd).isSocket()).toBe(true);
+    writeSync(fd, 'hello');
+    await until('the bytes arrive', () => received().length === 5);
+    expect([received().toString(), ended()]).toEqual(['hello', false]);
+  });
+
+  it('is not inherited by programs that are started', async () => {
+    const { fd } = await pair();
+    const flags = Number.parseInt(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').match(/flags:\s*(\d+)/)![1]!, 8);
+    expect(flags & 0o2000000).not.toBe(0);
+  });
+
+  it('of a descriptor that is not open is an error', () => {
+    expect(() => duplicate(-1)).toThrow('fcntl(F_DUPFD_CLOEXEC) failed');
+  });
+});
+
+describeOnLinux('shutting a socket down', () => {
+  it('ends the connection for the viewer after what was written, though other descriptors are open', async () => {
+    const { fd, received, ended } = await pair();
+    descriptors.push(duplicate(fd));
+    writeSync(fd, 'last words');
+    shutdownSocket(fd);
+    await until('the end arrives', ended);
+    expect(received().toString()).toBe('last words');
+  });
+
+  it('is harmless on a dead connection and on no connection', async () => {
+    const { fd, viewer } = await pair();
+    viewer.resetAndDestroy();
+    shutdownSocket(fd);
+    shutdownSocket(fd);
+    shutdownSocket(-1);
+  });
+});
+
+describeOnLinux('the socket poller', () => {
+  /** Reports the room that a fresh socket has, once. */
+  async function watched(options?: { reading: boolean }): Promise<Pair> {
+    const connection = await pair(options);
+    poller.add(connection.fd, TOKEN);
+    expect(news()).toEqual([{ token: TOKEN, gone: false }]);
+    expect(news()).toEqual([]);
+    return connection;
+  }
+
+  it('has nothing to report about nobody', () => {
+    expect(news()).toEqual([]);
+  });
+
+  it('reports nothing about a socket that has room and a viewer that stays', async () => {
+    const { fd, received } = await watched();
+    writeSync(fd, 'x');
+    await until('the byte arrives', () => received().length === 1);
+    expect(news().filter(({ gone }) => gone)).toEqual([]);
+  });
+
+  it('sees that the viewer closed', async () => {
+    const { viewer } = await watched();
+    viewer.destroy();
+    await until('the close is seen', () => news().some(({ token, gone }) => token === TOKEN && gone));
+  });
+
+  it('sees that the viewer half-closed', async () => {
+    const { viewer } = await watched();
+    viewer.end();
+    await until('the half-close is seen', () => news().some(({ gone }) => gone));
+  });
+
+  it('sees that the viewer reset the connection', async () => {
+    const { viewer } = await watched();
+    viewer.resetAndDestroy();
+    await until('the reset is seen', () => news().some(({ gone }) => gone));
+  });
+
+  it('sees that a viewer is gone whose socket is full', async () => {
+    const { viewer, fd } = await watched({ reading: false });
+    fill(fd);
+    news();
+    viewer.resetAndDestroy();
+    await until('the reset is seen', () => news().some(({ gone }) => gone));
+  });
+
+  it('reports room in a socket that was full, once the viewer reads on', async () => {
+    const { viewer, fd } = await watched({ reading: false });
+    const written = fill(fd);
+    expect(written).toBeGreaterThan(0);
+    news();
+    expect(news()).toEqual([]);
+    let read = 0;
+    viewer.on('data', data => {
+      read += data.length;
+    });
+    viewer.resume();
+    await until('the room is reported', () => news().some(({ token, gone }) => token === TOKEN && !gone));
+    expect(writeSync(fd, 'more')).toBe(4);
+    await until('everything arrives', () => read === written + 4 || `${read} of ${written + 4}`);
+  });
+
+  it('says nothing about input that a viewer sends unasked', async () => {
+    const { viewer } = await watched();
+    await within(
+      'the input is sent',
+      new Promise<void>(resolve => viewer.write('GET / HTTP/1.1\r\n', () => resolve())),
+    );
+    expect(news().filter(({ gone }) => gone)).toEqual([]);
+  });
+
+  it('forgets a removed socket, and does not mind removing it again', async () => {
+    const { viewer, fd } = await watched();
+    const other = await pair();
+    poller.add(other.fd, 2);
+    poller.remove(fd);
+    poller.remove(fd);
+    viewer.destroy();
+    other.viewer.destroy();
+    const seen: number[] = [];
+    await until('the other close is seen', () => {
+      seen.push(
+        ...news()
+          .filter(({ gone }) => gone)
+          .map(({ token }) => token),
+      );
+      return seen.includes(2);
+    });
+    expect(seen.includes(TOKEN)).toBe(false);
+  });
+
+  it('tells many sockets apart', async () => {
+    const pairs: Pair[] = [];
+    for (let token = 0; token < 20; token++) {
+      pairs.push(await pair());
+      poller.add(pairs[token]!.fd, token);
+    }
+    expect(
+      news()
+        .map(({ token }) => token)
+        .sort((a, b) => a - b),
+    ).toEqual(pairs.map((_, token) => token));
+    for (const token of [3, 11, 19]) pairs[token]!.viewer.destroy();
+    const gone = new Set<number>();
+    await until('the three closes are seen', () => {
+      for (const event of news()) if (event.gone) gone.add(event.token);
+      return gone.size === 3;
+    });
+    expect([...gone].sort((a, b) => a - b)).toEqual([3, 11, 19]);
+  });
+
+  it('reports everybody although more have news than one call returns', async () => {
+    const pairs: Pair[] = [];
+    for (let token = 0; token < 300; token++) {
+      pairs.push(await pair());
+      poller.add(pairs[token]!.fd, token);
+    }
+    const seen = new Set<number>();
+    for (let calls = 0; calls < 3; calls++) for (const { token } of news()) seen.add(token);
+    expect(seen.size).toBe(300);
+  });
+
+  it('refuses a descriptor that is not open, or that it watches already', async () => {
+    const { fd } = await watched();
+    expect(() => poller.add(fd, 1)).toThrow('epoll_ctl(ADD) failed');
+    expect(() => poller.add(-1, 1)).toThrow('epoll_ctl(ADD) failed');
+  });
+});

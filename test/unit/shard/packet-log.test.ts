@@ -1,0 +1,166 @@
+import { describe, expect, it } from '@jest/globals';
+import { PacketLog } from '../../../workers/shard/packet-log.ts';
+import { PACKET_BYTES } from '../support/ts.ts';
+
+const SEGMENT_BYTES = 5578 * PACKET_BYTES;
+const FOREVER_MS = 1e12;
+
+const PATTERN = Buffer.allocUnsafe(40 * SEGMENT_BYTES);
+for (let at = 0; at < PATTERN.length; at++) PATTERN[at] = at ^ (at >>> 8) ^ (at >>> 16);
+
+/** Bytes that tell where they belong. */
+function pattern(from: number, length: number): Buffer {
+  return PATTERN.subarray(from, from + length);
+}
+
+/** Appends `length` bytes of the pattern in runs of `run` bytes. */
+function fill(log: PacketLog, length: number, nowMs: number, run = 700 * PACKET_BYTES): void {
+  for (let left = length; left > 0; ) {
+    const count = Math.min(run, left);
+    log.append(pattern(log.end, count), nowMs);
+    left -= count;
+  }
+}
+
+const point = (offset: number) => ({ offset, tables: Buffer.from(`tables at ${offset}`) });
+
+describe('a packet log', () => {
+  it('is empty at first', () => {
+    const log = new PacketLog(1, FOREVER_MS);
+    expect([log.start, log.end, log.allocatedBytes, log.ageMs(5), log.newestRandomAccess]).toEqual([
+      0,
+      0,
+      0,
+      0,
+      undefined,
+    ]);
+  });
+
+  it('keeps what was appended, over all borders of its segments', () => {
+    const log = new PacketLog(8 * SEGMENT_BYTES, FOREVER_MS);
+    fill(log, 3 * SEGMENT_BYTES + 940, 0, 999 * PACKET_BYTES);
+    expect([log.start, log.end]).toEqual([0, 3 * SEGMENT_BYTES + 940]);
+    for (const [from, to] of [
+      [0, 188],
+      [SEGMENT_BYTES - 188, SEGMENT_BYTES + 188],
+      [SEGMENT_BYTES, 2 * SEGMENT_BYTES],
+      [5, 3 * SEGMENT_BYTES + 7],
+      [188, 188],
+    ] as const)
+      expect(log.copy(from, to).equals(pattern(from, to - from))).toBe(true);
+  });
+
+  it('splits a run that is larger than several segments', () => {
+    const log = new PacketLog(8 * SEGMENT_BYTES, FOREVER_MS);
+    log.append(pattern(0, 188), 0);
+    log.append(pattern(188, 3 * SEGMENT_BYTES), 0);
+    expect(log.end).toBe(3 * SEGMENT_BYTES + 188);
+    expect(log.copy(0, log.end).equals(pattern(0, log.end))).toBe(true);
+  });
+
+  it('copies: neither the run nor the copy is shared with it', () => {
+    const log = new PacketLog(8 * SEGMENT_BYTES, FOREVER_MS);
+    const run = Buffer.from(pattern(0, 188));
+    log.append(run, 0);
+    run.fill(0);
+    const copy = log.copy(0, 188);
+    expect(copy.equals(pattern(0, 188))).toBe(true);
+    copy.fill(0);
+    expect(log.copy(0, 188).equals(pattern(0, 188))).toBe(true);
+  });
+
+  it('finds the segment of any offset it holds, also after dropping some', () => {
+    const log = new PacketLog(3 * SEGMENT_BYTES, FOREVER_MS);
+    fill(log, 7 * SEGMENT_BYTES + 188, 0);
+    for (const offset of [log.start, log.start + 1, 6 * SEGMENT_BYTES - 1, 6 * SEGMENT_BYTES, log.end - 1]) {
+      const segment = log.segmentAt(offset);
+      expect(segment.base).toBe(Math.floor(offset / SEGMENT_BYTES) * SEGMENT_BYTES);
+      expect(segment.buffer[offset - segment.base]).toBe(pattern(offset, 1)[0]);
+    }
+  });
+
+  it.each([1, SEGMENT_BYTES - 1, SEGMENT_BYTES, SEGMENT_BYTES + 1, 3 * SEGMENT_BYTES])(
+    'of %i bytes holds no more than that, rounded up to whole segments, and at least what is newest',
+    maxBytes => {
+      const most = Math.ceil(maxBytes / SEGMENT_BYTES) * SEGMENT_BYTES;
+      const log = new PacketLog(maxBytes, FOREVER_MS);
+      for (let i = 0; i < 40; i++) {
+        fill(log, 1000 * PACKET_BYTES, 0);
+        expect(log.allocatedBytes).toBeLessThanOrEqual(most);
+        expect(log.end - log.start).toBeLessThanOrEqual(most);
+        expect(log.start % PACKET_BYTES).toBe(0);
+        expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
+      }
+      expect(log.start).toBeGreaterThan(0);
+    },
+  );
+
+  it('drops what is older than it may be when it needs room', () => {
+    const log = new PacketLog(100 * SEGMENT_BYTES, 10_000);
+    fill(log, SEGMENT_BYTES, 0);
+    fill(log, SEGMENT_BYTES, 5_000);
+    fill(log, SEGMENT_BYTES, 10_000);
+    fill(log, 188, 10_000);
+    expect(log.start).toBe(0);
+    fill(log, SEGMENT_BYTES, 10_001);
+    expect(log.start).toBe(SEGMENT_BYTES);
+    fill(log, SEGMENT_BYTES, 99_999);
+    expect(log.start).toBe(4 * SEGMENT_BYTES);
+    expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
+  });
+
+  it('keeps the newest random-access point however old it is, as long as the bytes fit', () => {
+    const log = new PacketLog(100 * SEGMENT_BYTES, 1_000);
+    fill(log, SEGMENT_BYTES + 376, 0);
+    log.addRandomAccess(point(SEGMENT_BYTES + 188));
+    for (let second = 1; second <= 20; second++) fill(log, SEGMENT_BYTES, second * 1_000);
+    expect(log.start).toBe(SEGMENT_BYTES);
+    expect(log.newestRandomAccess).toEqual(point(SEGMENT_BYTES + 188));
+    log.addRandomAccess(point(log.end - 188));
+    fill(log, SEGMENT_BYTES, 21_000);
+    expect(log.start).toBeGreaterThanOrEqual(18 * SEGMENT_BYTES);
+    expect(log.newestRandomAccess!.offset).toBeGreaterThan(20 * SEGMENT_BYTES);
+  });
+
+  it('forgets points whose bytes it no longer holds', () => {
+    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    fill(log, 188, 0);
+    log.addRandomAccess(point(0));
+    expect(log.newestRandomAccess).toEqual(point(0));
+    fill(log, 3 * SEGMENT_BYTES, 0);
+    expect(log.newestRandomAccess).toBeUndefined();
+    log.addRandomAccess(point(3 * SEGMENT_BYTES));
+    expect(log.newestRandomAccess).toEqual(point(3 * SEGMENT_BYTES));
+  });
+
+  it('offers the newest of several points', () => {
+    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    for (const offset of [0, 188, 376]) {
+      log.addRandomAccess(point(offset));
+      fill(log, 188, 0);
+    }
+    expect(log.newestRandomAccess).toEqual(point(376));
+  });
+
+  it('never changes bytes behind its end while it holds them', () => {
+    const log = new PacketLog(3 * SEGMENT_BYTES, FOREVER_MS);
+    fill(log, SEGMENT_BYTES + 188, 0);
+    for (let i = 0; i < 100; i++) {
+      // What a reader sees in one turn of the loop is what the log says, whatever was recycled before.
+      const held = log.segmentAt(log.start);
+      const before = Buffer.from(held.buffer.subarray(0, held.filled));
+      const { base } = held;
+      fill(log, 300 * PACKET_BYTES, 0);
+      if (log.start <= base) expect(held.buffer.subarray(0, before.length).equals(before)).toBe(true);
+    }
+    expect(log.start).toBeGreaterThan(0);
+  });
+
+  it('uses the memory of what it dropped again', () => {
+    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    fill(log, 2 * SEGMENT_BYTES, 0);
+    const first = log.segmentAt(0).buffer;
+    fill(log, 188, 0);
+    expect(log.segmentAt(2 * SEGMENT_BYTES).buffer).toBe(first);
+  });
+});
