@@ -49,16 +49,13 @@ describe.each(['handoff', 'relay'])('slow readers by %s', transport => {
       const { packets } = healthy.check;
       await until('the log to move on', () => healthy.check.packets - packets > 40_000, 20_000);
       slow.socket.resume();
-      await until(
-        'the skip',
-        () => gateway.log.filter(({ msg }) => msg === 'slow client moved ahead').length >= pauses,
-      );
+      // What its socket still held comes first, then PAT, PMT, video and audio each announce the jump.
+      await until('the jump to arrive', () => slow.check.discontinuities >= pauses * 4, 20_000);
       await slow.more(20_000);
     }
-    const { syncErrors, continuityErrors, repeated, lost, discontinuities } = slow.check;
+    const { syncErrors, continuityErrors, repeated, lost } = slow.check;
     expect({ syncErrors, continuityErrors, repeated }).toEqual({ syncErrors: 0, continuityErrors: 0, repeated: 0 });
     expect(lost).toBeGreaterThan(10_000);
-    expect(discontinuities).toBeGreaterThanOrEqual(3 * 4); // PAT, PMT, video and audio, each time
     expect(faults(healthy)).toBe(0);
     expect(healthy.check.discontinuities).toBe(0);
     expect(sum(await gateway.metric('sluice_reader_skips_total'))).toBeGreaterThanOrEqual(3);
