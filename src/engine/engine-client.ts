@@ -20,7 +20,7 @@ import {
 } from './engine-wire.ts';
 
 const CONNECT_TIMEOUT_MS = 5_000;
-const PROBE_TIMEOUT_MS = 5_000;
+const PROBE_TIMEOUT_MS = 3_000;
 /** A hung engine may hang in stop as well (acestream-engine-api 6.2). */
 const STOP_TIMEOUT_MS = 3_000;
 const STOP_ATTEMPTS = 2;

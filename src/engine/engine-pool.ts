@@ -31,6 +31,9 @@ interface Holding {
   commandPath: string | undefined;
 }
 
+/** What a check found is not asked again for this long, so that refusals come quickly while no engine is healthy. */
+const RECHECK_MS = 1_000;
+
 /** The content of a key, without the options that distinguish streams of one content. */
 function contentOf(key: StreamKey): string {
   return key.split('?', 1)[0]!;
@@ -48,7 +51,9 @@ export class EnginePool {
   readonly #onChange: (status: EngineStatus) => void;
   readonly #holdings = new Map<number, Holding>();
   #timer: NodeJS.Timeout | undefined;
+  readonly #now: () => number;
   #checking: Promise<void> | undefined;
+  #checkedMs = Number.NEGATIVE_INFINITY;
   #nextLeaseId = 1;
 
   /**
@@ -61,7 +66,9 @@ export class EnginePool {
     checkIntervalMs: number,
     maxSessions: number,
     onChange: (status: EngineStatus) => void,
+    now: () => number = () => performance.now(),
   ) {
+    this.#now = now;
     this.#members = urls.map(url => ({
       client: new EngineClient(url),
       healthy: undefined,
@@ -85,6 +92,7 @@ export class EnginePool {
       .then(() => {})
       .finally(() => {
         this.#checking = undefined;
+        this.#checkedMs = this.#now();
       });
     return this.#checking;
   }
@@ -165,17 +173,19 @@ export class EnginePool {
 
   async #firstHealthyMember(): Promise<Member | undefined> {
     const healthy = (): Member | undefined => this.#members.find(member => member.healthy === true);
-    if (healthy() === undefined) await this.check();
+    if (healthy() === undefined && this.#now() - this.#checkedMs >= RECHECK_MS) await this.check();
     return healthy();
   }
 
   async #probe(member: Member): Promise<void> {
     const before = member.healthy;
     try {
-      const { version } = await member.client.version();
+      // Engines of some builds lack the second call; only a clear "no" counts.
+      const [{ version }, connected] = await Promise.all([
+        member.client.version(),
+        member.client.networkConnected().catch(() => true),
+      ]);
       member.version = version;
-      // Engines of some builds lack this call; only a clear "no" counts.
-      const connected = await member.client.networkConnected().catch(() => true);
       member.healthy = connected;
       member.problem = connected ? undefined : 'The engine has no network connection.';
     } catch (error) {

@@ -157,7 +157,7 @@ describe('docs/lifecycle.md', () => {
     );
     const inOrder = (a: object, b: object) => (JSON.stringify(a) < JSON.stringify(b) ? -1 : 1);
     expect(drawn.sort(inOrder)).toEqual(expected.sort(inOrder));
-    const told = [...text.matchAll(/^\| (\w+) \|/gm)].map(([, event]) => event!).filter(event => event !== 'event');
+    const told = [...text.matchAll(/^\| (\w+) +\|/gm)].map(([, event]) => event!).filter(event => event !== 'event');
     expect(told.sort()).toEqual([...new Set(expected.map(({ event }) => event))].sort());
   });
 

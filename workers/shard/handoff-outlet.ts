@@ -1,5 +1,4 @@
-import { writeSync } from 'node:fs';
-import { SocketPoller, shutdownSocket } from '../../src/native/libc.ts';
+import { SocketPoller, sendNow, shutdownSocket } from '../../src/native/libc.ts';
 import type { OutletSpec } from '../../src/shared/protocol.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 
@@ -29,13 +28,7 @@ export class HandoffHub implements OutletHub<Extract<OutletSpec, { kind: 'handof
     this.#events.set(slot, events);
     this.#schedule(POLL_MS);
     return {
-      write: (buffer, from, length) => {
-        try {
-          return writeSync(fd, buffer, from, length);
-        } catch (error) {
-          return (error as NodeJS.ErrnoException).code === 'EAGAIN' ? 0 : -1;
-        }
-      },
+      write: (buffer, from, length) => sendNow(fd, buffer, from, length),
       end: () => {
         this.#poller.remove(fd);
         this.#events.delete(slot);

@@ -42,23 +42,24 @@ class TableCollector {
     const to = at + PACKET_BYTES;
     let from = payloadAt(buffer, at);
     if (from >= to) return undefined;
-    if (!startsUnit(buffer, at)) return this.#continue(buffer, at, from);
+    if (!startsUnit(buffer, at)) return this.#continue(buffer, at, from, to);
     const pointer = buffer[from++]!; // Bytes of the previous section that come first.
-    const previous = pointer > 0 ? this.#continue(buffer, at, from) : undefined;
+    const previous = pointer > 0 ? this.#continue(buffer, at, from, Math.min(from + pointer, to)) : undefined;
     from += pointer;
+    this.#collecting = false; // Whatever is still missing of it was lost.
     if (from + 3 > to || buffer[from] !== this.#tableId) return previous;
     this.#packets = [];
     this.#section = [];
     this.#got = 0;
     this.#wanted = 3 + (((buffer[from + 1]! & 0x0f) << 8) | buffer[from + 2]!);
     this.#collecting = true;
-    return this.#continue(buffer, at, from) ?? previous;
+    return this.#continue(buffer, at, from, to) ?? previous;
   }
 
-  #continue(buffer: Buffer, at: number, from: number): Buffer | undefined {
+  /** Adds the section bytes `[from, to)` of the packet at `at`. */
+  #continue(buffer: Buffer, at: number, from: number, to: number): Buffer | undefined {
     if (!this.#collecting) return undefined;
-    const to = at + PACKET_BYTES;
-    this.#packets.push(Buffer.from(buffer.subarray(at, to)));
+    this.#packets.push(Buffer.from(buffer.subarray(at, at + PACKET_BYTES)));
     this.#section.push(Buffer.from(buffer.subarray(from, to)));
     this.#got += to - from;
     const complete = this.#got >= this.#wanted;

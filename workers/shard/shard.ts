@@ -74,14 +74,15 @@ export class Shard implements StreamObserver {
   readonly handlers: RequestHandlers<FrontRequests> = {
     streams: () => {
       const nowMs = performance.now();
-      return [...this.#streams].map(stream => stream.snapshot(nowMs));
+      // Of two runs of one key the newer comes first, because that is the one new viewers get.
+      return [...this.#streams].reverse().map(stream => stream.snapshot(nowMs));
     },
     vitals: () => this.#vitals(),
     closeStream: ({ key }) => {
-      const stream = this.#current.get(key);
-      if (stream === undefined || stream.state === 'closing') return { closed: false };
-      stream.close('closed-by-operator', new SluiceError('stream_closed', 'An operator closed this stream.'));
-      return { closed: true };
+      const open = [...this.#streams].filter(stream => stream.spec.key === key && stream.state !== 'closing');
+      for (const stream of open)
+        stream.close('closed-by-operator', new SluiceError('stream_closed', 'An operator closed this stream.'));
+      return { closed: open.length > 0 };
     },
     drain: async () => {
       this.#draining = true;

@@ -67,7 +67,7 @@ export class Stream implements Flushable, SourceSink {
   #infohash: string | undefined;
   #engineUrl: string | undefined;
   /** Why readers are let go once they have everything, when the source has ended. */
-  #ending: { reason: DetachReason; error: SluiceError } | undefined;
+  #ending: { reason: DetachReason; error: SluiceError; sinceMs: number } | undefined;
   /** Settles when the source has closed everything it opened. */
   sourceDone: Promise<void> = Promise.resolve();
 
@@ -136,7 +136,12 @@ export class Stream implements Flushable, SourceSink {
 
   /** Detaches readers that took nothing for too long, and gives blocked ones another try. */
   sweep(nowMs: number): void {
-    const staleMs = this.#parts.settings.staleClientTimeoutMs;
+    const { staleClientTimeoutMs: staleMs, logMs } = this.#parts.settings;
+    if (this.state === 'draining' && nowMs - this.#ending!.sinceMs > logMs) {
+      // The rest is as old now as anything the log would keep.
+      const { reason, error } = this.#ending!;
+      for (const reader of [...this.#readers]) this.detach(reader, reason, error);
+    }
     for (const reader of [...this.#readers]) {
       if (!reader.blocked) continue;
       if (reader.stuckMs(nowMs) >= staleMs) this.detach(reader, 'stale');
@@ -199,23 +204,23 @@ export class Stream implements Flushable, SourceSink {
 
   async #run(): Promise<void> {
     let error: SluiceError | undefined;
-    let reason: DetachReason = 'source-ended';
     try {
       // A stream whose viewers all left while it waited for its turn opens nothing.
       if (!this.#abort.signal.aborted) await this.#parts.source.run(this.#abort.signal, this);
     } catch (thrown) {
       error = SluiceError.from(thrown);
       if (error.code === 'internal') this.event('source crashed', { cause: String(error.cause) });
-      reason = this.state === 'live' ? 'source-failed' : 'start-failed';
     }
     this.#aligner.finish();
     if (this.state === 'starting' && this.#log.end > 0) {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
     }
+    const failure = this.state === 'live' ? 'source-failed' : 'start-failed';
+    const reason = error === undefined ? 'source-ended' : failure;
     this.#reason ??= error;
     const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
-    this.#ending = { reason, error: answer };
+    this.#ending = { reason, error: answer, sinceMs: performance.now() };
     if (this.#machine.send('ended') === 'draining') {
       // Whoever is behind gets the rest at their own pace.
       this.#parts.flusher.markDirty(this);

@@ -44,10 +44,21 @@ describe("the administrator's login", () => {
     [undefined, 'wrong'],
     [undefined, ''],
     [PASSWORD, 'admin'],
+    ['undefined', PASSWORD],
+    ['null', PASSWORD],
   ])('refuses %p with %p', async (username, password) => {
     expect(await login.verify(username, password, HERE)).toBe(false);
     expect(await login.verify('admin', PASSWORD, HERE)).toBe(true);
     expect(await login.verify(username, password, HERE)).toBe(false);
+  });
+
+  it('does not take a name for another one, or for none, because that was verified before', async () => {
+    expect(await login.verify(undefined, PASSWORD, HERE)).toBe(true);
+    for (const username of ['undefined', 'null', '', '\0'])
+      expect(await login.verify(username, PASSWORD, HERE)).toBe(false);
+    const odd = new AdminLogin('a\0b', await hashPassword('c\0d'), () => nowMs);
+    expect(await odd.verify('a\0b', 'c\0d', HERE)).toBe(true);
+    expect(await odd.verify('a', 'b\0c\0d', HERE)).toBe(false);
   });
 
   it('does not hash again for some minutes what it verified, from any address', async () => {

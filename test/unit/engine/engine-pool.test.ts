@@ -27,8 +27,15 @@ async function engine(answers = HEALTHY): Promise<ScriptedEngine> {
 }
 
 function poolOf(...urls: string[]): { pool: EnginePool; changes: EngineStatus[] } {
+  return poolWith({ urls });
+}
+
+function poolWith({ urls = [] as string[], maxSessions = 100, now = performance.now.bind(performance) }): {
+  pool: EnginePool;
+  changes: EngineStatus[];
+} {
   const changes: EngineStatus[] = [];
-  const pool = new EnginePool(urls, NEVER_MS, status => changes.push(status));
+  const pool = new EnginePool(urls, NEVER_MS, maxSessions, status => changes.push(status), now);
   cleanUps.push(() => pool.close());
   return { pool, changes };
 }
@@ -42,11 +49,28 @@ async function healthyPool(): Promise<{ pool: EnginePool; server: ScriptedEngine
 
 describe('the health of engines', () => {
   it('is unknown until they were checked', async () => {
-    const { pool } = poolOf((await engine()).url);
+    const { pool, changes } = poolOf((await engine()).url);
     expect(pool.status()).toMatchObject([
-      { healthy: false, problem: 'not checked yet', version: undefined, sessions: 0 },
+      { healthy: false, problem: 'It was not checked yet.', version: undefined, sessions: 0 },
     ]);
-    expect(pool.firstHealthy()).toBeUndefined();
+    expect(changes).toEqual([]);
+  });
+
+  it('is checked once more before it is said that no engine is healthy', async () => {
+    const server = await engine();
+    let nowMs = 0;
+    const { pool } = poolWith({ urls: [server.url], now: () => nowMs });
+    expect((await within('the first engine', pool.firstHealthy()))!.url).toBe(server.url);
+    const asked = server.requests.length;
+    expect((await within('the healthy engine', pool.firstHealthy()))!.url).toBe(server.url);
+    expect(server.requests).toHaveLength(asked);
+    server.answers['/server/api'] = json({ result: { connected: false } });
+    await pool.check();
+    server.answers['/server/api'] = json({ result: { connected: true } });
+    // What was found a moment ago still counts, so that refusals come quickly.
+    expect(await within('no engine', pool.firstHealthy())).toBeUndefined();
+    nowMs += 1_000;
+    expect((await within('the engine that is back', pool.firstHealthy()))!.url).toBe(server.url);
   });
 
   it('is found by version and network, without opening a session, and told once', async () => {
@@ -67,7 +91,7 @@ describe('the health of engines', () => {
     await pool.check();
     server.answers['/server/api'] = json({ result: { connected: false } });
     await pool.check();
-    expect(pool.status()[0]).toMatchObject({ healthy: false, problem: 'the engine has no network connection' });
+    expect(pool.status()[0]).toMatchObject({ healthy: false, problem: 'The engine has no network connection.' });
     server.answers['/server/api'] = json({ result: { connected: true } });
     await pool.check();
     expect(changes.map(({ healthy }) => healthy)).toEqual([true, false, true]);
@@ -79,11 +103,15 @@ describe('the health of engines', () => {
     expect(pool.status()[0]!.healthy).toBe(true);
   });
 
-  it('is bad where nothing listens, and says why', async () => {
-    const { pool, changes } = poolOf(await refusingUrl());
+  it('is bad where nothing listens, and says why, once, at the first check too', async () => {
+    const url = await refusingUrl();
+    const { pool, changes } = poolOf(url);
+    await pool.check();
     await pool.check();
     expect(pool.status()[0]).toMatchObject({ healthy: false, problem: expect.stringContaining('cannot be reached') });
-    expect(changes).toEqual([]);
+    expect(changes).toEqual([
+      { url, healthy: false, version: undefined, problem: expect.stringContaining('cannot be reached'), sessions: 0 },
+    ]);
   });
 
   it('is asked once by callers at the same time', async () => {
@@ -105,7 +133,7 @@ describe('the health of engines', () => {
     const third = await engine();
     const { pool } = poolOf(sick, second.url, third.url);
     await pool.check();
-    expect(pool.firstHealthy()!.url).toBe(second.url);
+    expect((await pool.firstHealthy())!.url).toBe(second.url);
     expect((await pool.lease(0, HASH)).engineUrl).toBe(second.url);
     expect(pool.status().map(({ sessions }) => sessions)).toEqual([0, 1, 0]);
   });
@@ -156,15 +184,42 @@ describe('leases', () => {
     expect((await within('the lease', pool.lease(0, HASH))).engineUrl).toBe(server.url);
   });
 
-  it('are refused when no engine is healthy, naming each and its problem', async () => {
+  it('are refused when no engine is healthy, naming every problem once and no address', async () => {
     const urls = [
+      await refusingUrl(),
       await refusingUrl(),
       (await engine({ ...HEALTHY, '/server/api': json({ result: { connected: false } }) })).url,
     ];
     const { pool } = poolOf(...urls);
     const error = await failureOf(() => pool.lease(0, HASH));
     expect(error).toMatchObject({ code: 'engine_unavailable' });
-    for (const part of [...urls, 'cannot be reached', 'no network']) expect(String(error)).toContain(part);
+    for (const problem of ['cannot be reached', 'no network']) expect(String(error).split(problem)).toHaveLength(2);
+    for (const url of urls) expect(String(error)).not.toContain(new URL(url).port);
+    expect(String(error)).not.toContain('127.0.0.1');
+  });
+
+  it('are refused at the limit of the process, whichever shard asks, and granted once one is given back', async () => {
+    const server = await engine();
+    const { pool } = poolWith({ urls: [server.url], maxSessions: 2 });
+    const first = await pool.lease(0, HASH);
+    await pool.lease(1, OTHER);
+    for (const shard of [0, 1, 2])
+      expect(await failureOf(() => pool.lease(shard, ID))).toMatchObject({ code: 'streams_full' });
+    expect(pool.leased).toBe(2);
+    pool.release(first.leaseId);
+    expect(await pool.lease(2, ID)).toMatchObject({ leaseId: expect.any(Number) });
+    expect(await failureOf(() => pool.lease(0, HASH))).toMatchObject({ code: 'streams_full' });
+  });
+
+  it('never exceed the limit when many ask at the same time', async () => {
+    const server = await engine();
+    const { pool } = poolWith({ urls: [server.url], maxSessions: 3 });
+    const outcomes = await within(
+      'all leases',
+      Promise.allSettled(Array.from({ length: 10 }, (_, i) => pool.lease(i % 3, i.toString(16).padStart(40, '0')))),
+    );
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(3);
+    expect(pool.leased).toBe(3);
   });
 
   it('are refused where there are no engines at all', async () => {
@@ -190,6 +245,15 @@ describe('the key under which a content runs', () => {
     expect(pool.runningKey(`${HASH}?quality=1`)).toBe(`${ID}?quality=1`);
     expect(pool.runningKey(`${HASH}?quality=2`)).toBeUndefined();
     expect(pool.runningKey(`${OTHER}?quality=1`)).toBeUndefined();
+  });
+
+  it('is not that of a run with more options than are asked for', async () => {
+    const { pool } = await healthyPool();
+    const lease = await pool.lease(0, `${ID}?quality=1&transcode_audio=1`);
+    pool.sessionOpened(lease.leaseId, HASH, '/ace/cmd/1');
+    for (const canonical of [HASH, `${HASH}?transcode_audio=1`, `${HASH}?quality=1`])
+      expect(pool.runningKey(canonical)).toBeUndefined();
+    expect(pool.runningKey(`${HASH}?quality=1&transcode_audio=1`)).toBe(`${ID}?quality=1&transcode_audio=1`);
   });
 });
 

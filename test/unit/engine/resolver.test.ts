@@ -20,7 +20,7 @@ beforeEach(async () => {
   client = new EngineClient(server.url);
   nowMs = 1_000;
   resolver = new Resolver(
-    () => client,
+    () => Promise.resolve(client),
     () => nowMs,
   );
 });
@@ -95,7 +95,7 @@ describe('the resolver', () => {
   it('knows nothing while no engine is healthy, and asks as soon as one is', async () => {
     let healthy = false;
     resolver = new Resolver(
-      () => (healthy ? client : undefined),
+      () => Promise.resolve(healthy ? client : undefined),
       () => nowMs,
     );
     expect(await resolve()).toBeUndefined();

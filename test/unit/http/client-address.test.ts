@@ -23,7 +23,7 @@ describe('who a request comes from', () => {
     expect(client(peer)).toEqual(known(address));
   });
 
-  it.each([[undefined], [''], ['garbage']])('is unknown when the peer is (%p)', peer => {
+  it.each([[undefined], [''], ['garbage'], ['127.1']])('is unknown when the peer is (%p)', peer => {
     expect(client(peer)).toEqual(doubtful('unknown'));
     expect(client(peer, { 'x-forwarded-for': '127.0.0.1' })).toEqual(doubtful('unknown'));
   });
@@ -67,6 +67,15 @@ describe('who a request comes from', () => {
   });
 
   it.each([
+    ['10.0.0.5', '10.0.0.5'],
+    ['10.0.0.5, 10.0.0.6', '10.0.0.5'],
+    ['fd00::5, 10.0.0.6', 'fd00::5'],
+    ['garbage, 203.0.113.7, 10.0.0.6', '203.0.113.7'],
+  ])('is the farthest one where every one is a proxy of ours: X-Forwarded-For %p', (header, address) => {
+    expect(client('10.0.0.9', { 'x-forwarded-for': header })).toEqual(known(address));
+  });
+
+  it.each([
     ['for=203.0.113.7', '203.0.113.7'],
     ['For="203.0.113.7:4711";proto=https;by=10.0.0.9', '203.0.113.7'],
     ['proto=https; for=203.0.113.7', '203.0.113.7'],
@@ -82,6 +91,15 @@ describe('who a request comes from', () => {
     ['x-forwarded-for', 'unknown'],
     ['x-forwarded-for', '203.0.113.7, garbage'],
     ['x-forwarded-for', '203.0.113.7, 10.0.0.1, _hidden'],
+    ['x-forwarded-for', 'garbage, 10.0.0.1'],
+    ['x-forwarded-for', '1'],
+    ['x-forwarded-for', '127.1'],
+    ['x-forwarded-for', '0x7f.1'],
+    ['x-forwarded-for', '0x7f000001'],
+    ['x-forwarded-for', '2130706433'],
+    ['x-forwarded-for', '0177.0.0.1'],
+    ['x-forwarded-for', '10.1'],
+    ['forwarded', 'for=127.1'],
     ['x-forwarded-for', '203.0.113.7,'],
     ['x-forwarded-for', '999.1.1.1'],
     ['x-forwarded-for', '203.0.113.7/24'],

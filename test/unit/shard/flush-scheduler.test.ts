@@ -176,6 +176,27 @@ describe('the flush scheduler', () => {
     expect(later.flushedAt).toHaveLength(1);
   });
 
+  it('keeps what is marked during a pass for after the pause that the pass itself brings about', () => {
+    const { flusher } = scheduler(1_000);
+    const flushedAt: number[] = [];
+    const marking: Flushable = {
+      flush: atMs => {
+        flushedAt.push(atMs);
+        if (flushedAt.length === 1) flusher.markDirty(marking);
+        nowMs += 10;
+        return false;
+      },
+    };
+    flusher.markDirty(marking);
+    endTurn();
+    pass(29);
+    expect(flushedAt).toEqual([1_000]);
+    pass(1);
+    expect(flushedAt).toEqual([1_000, 1_010 + 30]);
+    pass(100);
+    expect(flushedAt).toHaveLength(2);
+  });
+
   it('tells what each pass took', () => {
     const { flusher, passes } = scheduler(0);
     flusher.markDirty(new Costly(3));

@@ -26,16 +26,20 @@ interface Outcome {
   /** Lengths of the runs. */
   runs: number[];
   discarded: number;
+  /** How often the grid was lost. */
+  losses: number;
 }
 
 function align(body: Buffer, nextSize: () => number): Outcome {
   const parts: Buffer[] = [];
   let discarded = 0;
+  let losses = 0;
   const aligner = new PacketAligner(
     run => parts.push(Buffer.from(run)),
     bytes => {
       discarded += bytes;
     },
+    () => losses++,
   );
   for (let at = 0; at < body.length; ) {
     const size = Math.max(1, nextSize());
@@ -46,7 +50,8 @@ function align(body: Buffer, nextSize: () => number): Outcome {
     at += size;
   }
   aligner.finish();
-  return { format: aligner.format, emitted: Buffer.concat(parts), runs: parts.map(part => part.length), discarded };
+  const runs = parts.map(part => part.length);
+  return { format: aligner.format, emitted: Buffer.concat(parts), runs, discarded, losses };
 }
 
 function expectWholePackets({ emitted, runs, discarded, format }: Outcome, body: Buffer): void {
@@ -98,7 +103,7 @@ describe('a transport stream in pieces', () => {
           size,
           same: true,
         });
-        expect(outcome.discarded).toBe(PACKET_BYTES - cut);
+        expect([outcome.discarded, outcome.losses]).toEqual([PACKET_BYTES - cut, 0]);
       }
     }
   });
@@ -108,7 +113,7 @@ describe('a transport stream in pieces', () => {
       for (const size of [1, 50, 188, 100_000]) {
         const outcome = align(STREAM.subarray(0, STREAM.length - cut), () => size);
         expect(outcome.emitted.equals(STREAM.subarray(0, -PACKET_BYTES))).toBe(true);
-        expect(outcome.discarded).toBe(PACKET_BYTES - cut);
+        expect([outcome.discarded, outcome.losses]).toEqual([PACKET_BYTES - cut, 0]);
       }
   });
 
@@ -146,7 +151,7 @@ describe('a transport stream that is damaged', () => {
         const body = Buffer.concat([before, Buffer.alloc(count, 0xaa), after]);
         const outcome = align(body, () => size);
         expect({ size, same: outcome.emitted.equals(STREAM) }).toEqual({ size, same: true });
-        expect(outcome.discarded).toBe(count);
+        expect([outcome.discarded, outcome.losses]).toEqual([count, 1]);
       }
     },
   );
@@ -201,9 +206,10 @@ describe('a transport stream that is damaged', () => {
     }
   });
 
-  it('stays a transport stream however long the damage lasts', () => {
+  it('stays a transport stream however long the damage lasts, which is one loss of the grid', () => {
     const body = Buffer.concat([STREAM, Buffer.alloc(1 << 20, 0xaa), STREAM]);
     const outcome = align(body, () => 65_536);
+    expect(outcome.losses).toBe(1);
     expect(outcome.emitted.equals(Buffer.concat([STREAM, STREAM]))).toBe(true);
     expect(outcome.discarded).toBe(1 << 20);
   });
@@ -223,6 +229,7 @@ describe('a body that is not a transport stream', () => {
     const parts: Buffer[] = [];
     const aligner = new PacketAligner(
       run => parts.push(Buffer.from(run)),
+      () => {},
       () => {},
     );
     aligner.push(Buffer.alloc(16_383, 1));
@@ -245,6 +252,7 @@ describe('a body that is not a transport stream', () => {
       emitted: Buffer.alloc(0),
       runs: [],
       discarded: 0,
+      losses: 0,
     });
   });
 });

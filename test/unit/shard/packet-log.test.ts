@@ -109,6 +109,17 @@ describe('a packet log', () => {
     expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
   });
 
+  it('is as old as the first byte of its oldest segment', () => {
+    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    fill(log, 188, 1_000);
+    expect(log.ageMs(1_000)).toBe(0);
+    fill(log, 188, 61_000);
+    expect(log.ageMs(61_500)).toBe(60_500);
+    fill(log, 2 * SEGMENT_BYTES, 70_000);
+    expect(log.start).toBe(SEGMENT_BYTES);
+    expect(log.ageMs(70_500)).toBe(500);
+  });
+
   it('keeps the newest random-access point however old it is, as long as the bytes fit', () => {
     const log = new PacketLog(100 * SEGMENT_BYTES, 1_000);
     fill(log, SEGMENT_BYTES + 376, 0);

@@ -46,7 +46,7 @@ describe('a reader', () => {
       HEAD.length,
       0,
     ]);
-    expect(reader.progressMs).toBe(200);
+    expect(reader.stuckMs(1e6)).toBe(0);
     expect(reader.takeWritten()).toBe(BEFORE.length + STREAM.length);
     expect(reader.takeWritten()).toBe(0);
   });
@@ -64,7 +64,7 @@ describe('a reader', () => {
     const offers = outlet.offers.length;
     expect(reader.pump(log, PACKET_BYTES, 2)).toBe('live');
     expect(outlet.offers).toHaveLength(offers);
-    expect(reader.progressMs).toBe(1);
+    expect(reader.stuckMs(1e6)).toBe(0);
     log.append(STREAM.subarray(10 * PACKET_BYTES), 0);
     expect(reader.pump(log, PACKET_BYTES, 3)).toBe('live');
     expect(outlet.received.equals(Buffer.concat([BEFORE, STREAM]))).toBe(true);
@@ -121,16 +121,31 @@ describe('a reader', () => {
     outlet.room = Number.POSITIVE_INFINITY;
     expect(reader.pump(log, PACKET_BYTES, 2)).toBe('blocked');
     expect(outlet.offers).toHaveLength(offers);
-    expect(reader.progressMs).toBe(1);
+    expect(reader.stuckMs(2)).toBe(1);
     reader.unblock();
     expect(reader.pump(log, PACKET_BYTES, 3)).toBe('live');
-    expect([reader.blocked, reader.progressMs, table.lagBytes(SLOT)]).toEqual([false, 3, 0]);
+    expect([reader.blocked, reader.stuckMs(4), table.lagBytes(SLOT)]).toEqual([false, 0, 0]);
   });
 
-  it('that takes nothing makes no progress', () => {
+  it('that takes nothing is stuck, since the first time that it took nothing', () => {
     const { reader } = reading({ room: 0 });
-    expect(reader.pump(logWith(STREAM), PACKET_BYTES, 500)).toBe('blocked');
-    expect([reader.progressMs, reader.takeWritten(), reader.hasSent]).toEqual([100, 0, false]);
+    const log = logWith(STREAM);
+    expect(reader.stuckMs(499)).toBe(0);
+    for (const nowMs of [500, 600, 700]) {
+      expect(reader.pump(log, PACKET_BYTES, nowMs)).toBe('blocked');
+      reader.unblock();
+    }
+    expect([reader.stuckMs(750), reader.takeWritten(), reader.hasSent]).toEqual([250, 0, false]);
+  });
+
+  it('that takes a single byte is stuck only from then on', () => {
+    const { reader, outlet } = reading({ room: 0 });
+    const log = logWith(STREAM);
+    reader.pump(log, PACKET_BYTES, 500);
+    outlet.room = 1;
+    reader.unblock();
+    expect(reader.pump(log, PACKET_BYTES, 900)).toBe('blocked');
+    expect(reader.stuckMs(1_000)).toBe(100);
   });
 
   it('that is gone is reported, while it waits for its head and later', () => {
@@ -148,10 +163,12 @@ describe('a reader', () => {
   it('takes no more than about a megabyte in one pass, so that others get their turn', () => {
     const stream = numbered(4 * 5578);
     const log = logWith(stream);
-    const { reader, outlet } = reading({ before: Buffer.alloc(0) });
+    const { reader, outlet, table } = reading({ before: Buffer.alloc(0) });
     const results: string[] = [];
     for (let before = 0; results.at(-1) !== 'live'; before = outlet.received.length) {
       results.push(reader.pump(log, PACKET_BYTES, 0));
+      // What it lacks of live is its lag, though it is not blocked.
+      expect([table.lagBytes(SLOT), reader.blocked]).toEqual([stream.length - outlet.received.length, false]);
       expect(outlet.received.length - before).toBeLessThan(2 * SEGMENT_BYTES);
       if (results.length > 10) throw new Error('no end');
     }

@@ -14,13 +14,13 @@ import {
   PACKET_BYTES,
   PMT_PID,
   packet,
+  patSection,
   pidAt,
   pidsOf,
   pmtSection,
+  sectionIn,
   VIDEO_PID,
 } from '../support/ts.ts';
-
-const NO_MAP = { program: undefined, lastContinuity: () => undefined };
 
 interface Logged {
   log: PacketLog;
@@ -99,12 +99,14 @@ describe('the splice that carries a reader over a gap', () => {
   });
 
   it('keeps the sections of the tables whole when it makes room for the flag', () => {
-    const { log, points, tracker } = logOf(new Multiplex().group().group().take());
+    const multiplex = new Multiplex();
+    const { log, points, tracker } = logOf(multiplex.group().group().take());
     const found: number[] = [];
     const reader = new ProgramTracker(offset => found.push(offset));
     const { bytes } = buildSplice(log, points[1]!, tracker);
     reader.inspect(bytes, 0);
-    expect(reader.program).toEqual(tracker.program);
+    expect(sectionIn(bytes, PMT_PID)).toEqual(multiplex.pmt);
+    expect(sectionIn(bytes, 0)).toEqual(patSection([{ number: 1, pid: PMT_PID }]));
     expect(found).toEqual([2 * PACKET_BYTES]);
   });
 
@@ -123,6 +125,27 @@ describe('the splice that carries a reader over a gap', () => {
     ).toBe(true);
   });
 
+  it('puts the flag only where stuffing follows the section, whatever the length and the last bytes of that are', () => {
+    const bridged: number[] = [];
+    for (let length = 140; length <= 250; length++) {
+      const multiplex = new Multiplex();
+      const descriptors = Buffer.concat([Buffer.from([0x0a, length]), Buffer.alloc(length, 0xff)]);
+      multiplex.pmt = pmtSection(VIDEO_PID, [
+        { type: H264, pid: VIDEO_PID, descriptors },
+        { type: AAC, pid: AUDIO_PID },
+      ]);
+      for (let i = 0; i < 3; i++) multiplex.group(2 + i, 2);
+      const logged = logOf(multiplex.take());
+      const { bytes } = buildSplice(logged.log, logged.points[2]!, logged.tracker);
+      expect({ length, map: sectionIn(bytes, PMT_PID) }).toEqual({ length, map: multiplex.pmt });
+      const faults = faultsIn(outputAfterSkip(logged, 3 * PACKET_BYTES, logged.points[2]!));
+      expect({ length, faults }).toEqual({ length, faults: [] });
+      if (pidsOf(bytes)[2] === PMT_PID && multiplex.pmt.length <= 183) bridged.push(multiplex.pmt.length);
+    }
+    // Two bytes are needed: sections of one packet that leave less get a bridge.
+    expect(bridged).toEqual([182, 183]);
+  });
+
   it('carries a map of several packets', () => {
     const multiplex = new Multiplex();
     multiplex.pmt = pmtSection(VIDEO_PID, [
@@ -133,9 +156,7 @@ describe('the splice that carries a reader over a gap', () => {
     const logged = logOf(multiplex.take());
     const { bytes } = buildSplice(logged.log, logged.points[4]!, logged.tracker);
     expect(faultsIn(outputAfterSkip(logged, 3 * PACKET_BYTES, logged.points[4]!))).toEqual([]);
-    const reader = new ProgramTracker(() => {});
-    reader.inspect(bytes, 0);
-    expect(reader.program).toEqual(logged.tracker.program);
+    expect(sectionIn(bytes, PMT_PID)).toEqual(multiplex.pmt);
   });
 
   it('flags a PID that first shows packets without payload where its payload begins', () => {
@@ -145,12 +166,40 @@ describe('the splice that carries a reader over a gap', () => {
     expect(faultsIn(outputAfterSkip(logged, 4 * PACKET_BYTES, logged.points[1]!))).toEqual([]);
   });
 
-  it('flags what it finds when there is no map, at least the packet it lands on', () => {
-    const { log, points } = logOf(new Multiplex().group(2).group(3).take());
-    const { bytes, resumeAt } = buildSplice(log, points[1]!, NO_MAP);
-    expect(pidsOf(bytes)).toEqual([0, PMT_PID, VIDEO_PID]);
-    expect(resumeAt).toBe(points[1]!.offset + PACKET_BYTES);
-    expect(bytes[2 * PACKET_BYTES + 5]! & 0x80).toBe(0x80);
+  it('announces every jump in a stream without tables, wherever it lands', () => {
+    const multiplex = new Multiplex();
+    for (let i = 0; i < 12; i++) {
+      multiplex.picture('h264Slice').video(1 + (i % 7));
+      multiplex.audio(1 + (i % 3)).stuffing(i % 2);
+    }
+    const logged = logOf(multiplex.take());
+    const later = multiplex.audio(2).video(3).take();
+    for (const offset of [...offsetsOf(logged.stream).slice(9), logged.log.end]) {
+      const point = { offset, tables: Buffer.alloc(0) };
+      const output = Buffer.concat([outputAfterSkip(logged, 3 * PACKET_BYTES, point), later]);
+      expect({ offset, faults: faultsIn(output) }).toEqual({ offset, faults: [] });
+    }
+  });
+
+  it('at the end of the log holds the tables, and a bridge for every other PID', () => {
+    const multiplex = new Multiplex().group(3).group(4);
+    const logged = logOf(multiplex.take());
+    const point = { offset: logged.log.end, tables: logged.tracker.tables! };
+    const { bytes, resumeAt } = buildSplice(logged.log, point, logged.tracker);
+    expect([pidsOf(bytes), resumeAt]).toEqual([[0, PMT_PID, VIDEO_PID, AUDIO_PID], logged.log.end]);
+    const output = outputAfterSkip(logged, 5 * PACKET_BYTES, point);
+    expect(faultsIn(Buffer.concat([output, multiplex.audio().group(2).take()]))).toEqual([]);
+  });
+
+  it('announces the jumps of PIDs that no map names', () => {
+    const multiplex = new Multiplex();
+    for (let i = 0; i < 6; i++) {
+      multiplex.group(2 + i);
+      for (let others = 0; others <= i; others++) multiplex.packet({ pid: 0x11, payload: Buffer.alloc(184, others) });
+    }
+    const logged = logOf(multiplex.take());
+    for (const point of logged.points.slice(1))
+      expect(faultsIn(outputAfterSkip(logged, 12 * PACKET_BYTES, point))).toEqual([]);
   });
 
   it('copies little, and announces the rest, when a stream of the map shows up late or never', () => {

@@ -16,7 +16,6 @@ const SETTINGS: ShardSettings = {
   flushBudgetMs: 0,
   logMs: 1e9,
   logBytes: 100 << 20,
-  maxStreams: 10,
   noResponseTimeoutMs: 1_000,
   startTimeoutMs: 1_000,
   startStalledTimeoutMs: 1_000,
@@ -119,6 +118,12 @@ class Rig {
     while (this.stream.flush(performance.now()));
   }
 
+  /** Waits until the source has let go and the stream has closed. */
+  async over(): Promise<void> {
+    await within('the source lets go', this.stream.sourceDone);
+    await until('the stream closes', () => this.stream.state === 'closed' || this.stream.state);
+  }
+
   /** The states it went through. */
   outcome(): StreamState[] {
     return this.states.map(([state]) => state);
@@ -177,7 +182,7 @@ describe('the start of a stream', () => {
     rig.stream.start(new Promise<void>(resolve => (release = resolve)));
     rig.stream.detach(reader, 'client-gone');
     release();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.source.runs).toBe(0);
     expect(rig.outcome()).toEqual(['starting', 'closing', 'closed']);
   });
@@ -248,7 +253,7 @@ describe('the start of a stream', () => {
     const viewers = [rig.viewer(), rig.viewer()];
     await rig.start();
     rig.source.fail(new SluiceError('no_peers', 'Nobody shares it.'));
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     for (const { outlet } of viewers) {
       expect(outlet.head).toContain('HTTP/1.1 504 Gateway Timeout');
       expect(JSON.parse(outlet.body.toString())).toEqual({ error: { code: 'no_peers', message: 'Nobody shares it.' } });
@@ -266,7 +271,7 @@ describe('the start of a stream', () => {
     const { outlet } = rig.viewer();
     await rig.start();
     rig.source.fail(new TypeError('hunter2'));
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(outlet.received.toString()).not.toContain('hunter2');
     expect(outlet.head).toContain('500');
     expect(rig.events).toEqual([['source crashed', { cause: 'TypeError: hunter2' }]]);
@@ -277,7 +282,7 @@ describe('the start of a stream', () => {
     const { outlet } = rig.viewer();
     await rig.start();
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(JSON.parse(outlet.body.toString()).error.code).toBe('source_ended');
     expect(rig.detached).toEqual([{ id: 0, reason: 'source-ended', code: 'source_ended', left: 0 }]);
   });
@@ -289,11 +294,11 @@ describe('the start of a stream', () => {
     rig.data(Buffer.from('not a transport stream'));
     expect(rig.stream.state).toBe('starting');
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(outlet.head).toContain('text/plain');
     expect(outlet.body.toString()).toBe('not a transport stream');
     expect(rig.detached).toEqual([{ id: 0, reason: 'source-ended', code: 'source_ended', left: 0 }]);
-    expect(rig.outcome()).toEqual(['starting', 'live', 'closed']);
+    expect(rig.outcome()).toEqual(['starting', 'live', 'draining', 'closed']);
   });
 });
 
@@ -350,7 +355,7 @@ describe('a stream that is live', () => {
     expect([rig.source.signal.aborted, rig.stream.state]).toEqual([true, 'closing']);
     expect([rig.first.outlet.ended, second.outlet.ended]).toEqual([1, 1]);
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.outcome()).toEqual(['starting', 'live', 'closing', 'closed']);
     expect(rig.detached.map(({ reason, code }) => [reason, code])).toEqual([
       ['client-gone', undefined],
@@ -376,7 +381,7 @@ describe('a stream that is live', () => {
     expect(rig.source.signal.aborted).toBe(true);
     rig.data(multiplex.group(3).take());
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.detached).toHaveLength(1);
   });
 
@@ -388,7 +393,7 @@ describe('a stream that is live', () => {
     rig.data(new Multiplex().group(3).take());
     expect([rig.stream.state, rig.source.signal.aborted]).toEqual(['closing', true]);
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.detached).toEqual([{ id: 0, reason: 'client-gone', code: undefined, left: 0 }]);
   });
 
@@ -398,7 +403,7 @@ describe('a stream that is live', () => {
     const rest = multiplex.group(3).take();
     rig.stream.data(Buffer.from(rest));
     rig.source.fail(new SluiceError('source_stalled', 'Silent.'));
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.first.outlet.body.subarray(-rest.length).equals(rest)).toBe(true);
     expect(faultsIn(rig.first.outlet.body)).toEqual([]);
     expect(rig.detached).toEqual([{ id: 0, reason: 'source-failed', code: 'source_stalled', left: 0 }]);
@@ -418,6 +423,186 @@ describe('a stream that is live', () => {
       logBytes: SEGMENT_BYTES,
       packetFormat: 'mpegts',
     });
+  });
+});
+
+describe('a live stream whose source has ended', () => {
+  const broken = new SluiceError('source_stalled', 'Silent.');
+
+  it('hands a reader that took less than there was the rest, in as many passes as it takes', async () => {
+    const rig = new Rig();
+    const { outlet } = rig.viewer();
+    await rig.start();
+    const body = Buffer.alloc(5 << 20, 1);
+    rig.stream.data(Buffer.from(body));
+    rig.source.end();
+    await rig.over();
+    expect(outlet.body.equals(body)).toBe(true);
+    expect(rig.detached).toEqual([{ id: 0, reason: 'source-ended', code: 'source_ended', left: 0 }]);
+    expect(rig.outcome()).toEqual(['starting', 'live', 'draining', 'closed']);
+  });
+
+  it('waits for readers that are behind, each at its own pace, and lets go of one that has everything at once', async () => {
+    const multiplex = new Multiplex();
+    const rig = await Rig.live(multiplex);
+    const slow = [rig.viewer(1_000), rig.viewer(1_000)];
+    rig.data(multiplex.group(20).take());
+    rig.source.fail(broken);
+    await within('the source lets go', rig.stream.sourceDone);
+    await until('the first one is let go', () => rig.detached.length === 1);
+    expect(rig.detached).toEqual([{ id: 0, reason: 'source-failed', code: 'source_stalled', left: 2 }]);
+    for (const { reader, outlet } of slow) {
+      expect([rig.stream.state, outlet.ended]).toEqual(['draining', 0]);
+      while (outlet.ended === 0) {
+        outlet.room = 3_000;
+        rig.stream.resume(reader);
+      }
+      expect(outlet.body.equals(rig.first.outlet.body)).toBe(true);
+      expect(outlet.ended).toBe(1);
+    }
+    expect(rig.detached.slice(1)).toEqual([
+      { id: 1, reason: 'source-failed', code: 'source_stalled', left: 1 },
+      { id: 2, reason: 'source-failed', code: 'source_stalled', left: 0 },
+    ]);
+    expect(rig.states.slice(-2)).toEqual([
+      ['draining', 'source_stalled'],
+      ['closed', 'source_stalled'],
+    ]);
+  });
+
+  it('takes no new reader, and needs its source no longer', async () => {
+    const multiplex = new Multiplex();
+    const rig = await Rig.live(multiplex);
+    rig.viewer(1_000);
+    rig.data(multiplex.group(20).take());
+    expect(rig.stream.isOpen).toBe(true);
+    rig.source.end();
+    await within('the source lets go', rig.stream.sourceDone);
+    expect([rig.stream.state, rig.stream.isOpen]).toEqual(['draining', false]);
+  });
+
+  it.each([
+    ['leaves', 'client-gone', (rig: Rig, { reader }: Viewer) => rig.stream.detach(reader, 'client-gone')],
+    [
+      'breaks',
+      'client-gone',
+      (rig: Rig, { reader, outlet }: Viewer) => {
+        outlet.gone = true;
+        rig.stream.resume(reader);
+      },
+    ],
+    ['takes nothing', 'stale', (rig: Rig) => rig.stream.sweep(performance.now() + 30_001)],
+    ['is sent away', 'shutdown', (rig: Rig) => rig.stream.close('shutdown', new SluiceError('shutting_down', ''))],
+  ])('closes when the last reader %s', async (_, reason, act) => {
+    const multiplex = new Multiplex();
+    const rig = await Rig.live(multiplex);
+    const slow = rig.viewer(1_000);
+    rig.data(multiplex.group(20).take());
+    rig.source.end();
+    await within('the source lets go', rig.stream.sourceDone);
+    await until('the first one is let go', () => rig.detached.length === 1);
+    expect(rig.stream.state).toBe('draining');
+    act(rig, slow);
+    expect(rig.stream.state).toBe('closed');
+    expect(rig.detached.slice(1)).toEqual([expect.objectContaining({ id: 1, reason, left: 0 })]);
+    expect(slow.outlet.ended).toBe(1);
+    expect(rig.outcome()).toEqual(['starting', 'live', 'draining', 'closed']);
+  });
+
+  it('sends everybody away at once when it is closed meanwhile', async () => {
+    const multiplex = new Multiplex();
+    const rig = await Rig.live(multiplex);
+    for (let i = 0; i < 3; i++) rig.viewer(1_000);
+    rig.data(multiplex.group(20).take());
+    rig.source.end();
+    await within('the source lets go', rig.stream.sourceDone);
+    await until('the first one is let go', () => rig.detached.length === 1);
+    rig.stream.close('closed-by-operator', new SluiceError('stream_closed', ''));
+    expect(rig.detached.slice(1).map(({ id, reason }) => [id, reason])).toEqual(
+      [1, 2, 3].map(id => [id, 'closed-by-operator']),
+    );
+    expect(rig.states.at(-1)).toEqual(['closed', 'stream_closed']);
+  });
+});
+
+describe('a stream without a random-access point', () => {
+  /** Live by the time that passed; tables and pictures, none of them a key frame. */
+  async function blind(settings: Partial<ShardSettings> = {}): Promise<Rig & { first: Viewer; group: () => Buffer }> {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(10_000);
+    const rig = new Rig(settings);
+    const first = rig.viewer();
+    rig.stream.start(Promise.resolve());
+    await new Promise(resolve => setImmediate(resolve));
+    const multiplex = new Multiplex();
+    let length = 0;
+    const group = (): Buffer => {
+      multiplex.tables();
+      for (let i = 0; i < 6 + (length++ % 5); i++) multiplex.picture('h264Slice').video(3).audio();
+      return multiplex.take();
+    };
+    rig.data(group());
+    clock.mockReturnValue(13_000);
+    rig.data(group());
+    clock.mockRestore();
+    expect(rig.stream.state).toBe('live');
+    return Object.assign(rig, { first, group });
+  }
+
+  it('lets a late reader begin exactly at live with the tables, whose counters fit what follows', async () => {
+    const rig = await blind();
+    const late: { outlet: ScriptedOutlet; since: Buffer[] }[] = [];
+    for (let i = 0; i < 6; i++) {
+      late.push({ outlet: rig.viewer().outlet, since: [] });
+      const group = rig.group();
+      // In two pieces, so that some come in the middle of a group.
+      for (const piece of [group.subarray(0, 7 * PACKET_BYTES), group.subarray(7 * PACKET_BYTES)]) {
+        for (const { since } of late) since.push(piece);
+        rig.data(piece);
+        late.push({ outlet: rig.viewer().outlet, since: [] });
+      }
+    }
+    rig.data(rig.group());
+    for (const { outlet, since } of late) {
+      expect(pidsOf(outlet.body).slice(0, 2)).toEqual([0, PMT_PID]);
+      const expected = Buffer.concat(since);
+      expect(outlet.body.subarray(2 * PACKET_BYTES, 2 * PACKET_BYTES + expected.length).equals(expected)).toBe(true);
+      expect(faultsIn(outlet.body)).toEqual([]);
+    }
+  });
+
+  it('moves a slow reader ahead to live with every jump announced', async () => {
+    const rig = await blind({ logBytes: 2 * SEGMENT_BYTES });
+    const slow = rig.viewer(50_000);
+    for (let bytes = 0; bytes < 4 * SEGMENT_BYTES; ) {
+      const group = rig.group();
+      bytes += group.length;
+      rig.data(group);
+    }
+    slow.outlet.room = Number.POSITIVE_INFINITY;
+    rig.stream.resume(slow.reader);
+    rig.data(rig.group());
+    expect(rig.skipped).toHaveLength(1);
+    expect(faultsIn(slow.outlet.body)).toEqual([]);
+    expect(faultsIn(rig.first.outlet.body)).toEqual([]);
+  });
+
+  it('and without tables lets a late reader begin at live, and announces the jumps of one that is moved ahead', async () => {
+    const rig = new Rig({ logBytes: 2 * SEGMENT_BYTES });
+    const slow = rig.viewer(10_000);
+    await rig.start();
+    const multiplex = new Multiplex();
+    rig.data(multiplex.video(50_000).take());
+    rig.data(multiplex.video(3_000).audio(50).stuffing(3).take());
+    expect(rig.stream.state).toBe('live');
+    const late = rig.viewer();
+    slow.outlet.room = Number.POSITIVE_INFINITY;
+    rig.stream.resume(slow.reader);
+    const rest = multiplex.audio(10).video(10).take();
+    rig.data(rest);
+    expect(rig.skipped).toEqual([{ id: 0, bytes: expect.any(Number) }]);
+    expect(faultsIn(slow.outlet.body)).toEqual([]);
+    expect(slow.outlet.body.subarray(-rest.length).equals(rest)).toBe(true);
+    expect(late.outlet.body.equals(rest)).toBe(true);
   });
 });
 
@@ -508,6 +693,28 @@ describe('a slow reader', () => {
     expect(rig.detached).toHaveLength(1);
   });
 
+  it('is patiently waited for from when it got stuck, not from its last byte', async () => {
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    const rig = new Rig({ staleClientTimeoutMs: 30_000 });
+    const { outlet } = rig.viewer();
+    rig.stream.start(Promise.resolve());
+    await new Promise(resolve => setImmediate(resolve));
+    const multiplex = new Multiplex();
+    rig.data(multiplex.group(3).take());
+    // The upstream is silent for longer than a viewer may be; then the viewer's socket is full for the first time.
+    clock.mockReturnValue(41_000);
+    outlet.room = 0;
+    rig.data(multiplex.group(3).take());
+    for (const now of [41_100, 70_999]) {
+      clock.mockReturnValue(now);
+      rig.stream.sweep(now);
+      expect(rig.detached).toEqual([]);
+    }
+    clock.mockReturnValue(71_000);
+    rig.stream.sweep(71_000);
+    expect(rig.detached).toEqual([{ id: 0, reason: 'stale', code: undefined, left: 0 }]);
+  });
+
   it('that takes bytes again goes on where it was, without a skip, while the log holds its place', async () => {
     const multiplex = new Multiplex();
     const rig = await Rig.live(multiplex);
@@ -583,7 +790,7 @@ describe('closing a stream', () => {
       { id: 1, reason: 'closed-by-operator', code: 'stream_closed', left: 0 },
     ]);
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.states.slice(-2)).toEqual([
       ['closing', 'stream_closed'],
       ['closed', 'stream_closed'],
@@ -605,7 +812,7 @@ describe('closing a stream', () => {
     rig.stream.close('closed-by-operator', closed);
     rig.stream.close('shutdown', new SluiceError('shutting_down', ''));
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     rig.stream.close('shutdown', new SluiceError('shutting_down', ''));
     expect(rig.detached).toHaveLength(1);
     expect(rig.outcome()).toEqual(['starting', 'live', 'closing', 'closed']);
@@ -615,7 +822,7 @@ describe('closing a stream', () => {
     const rig = await Rig.live(new Multiplex());
     rig.stream.close('shutdown', new SluiceError('shutting_down', ''));
     rig.source.fail(new SluiceError('source_ended', ''));
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.states.at(-1)).toEqual(['closed', 'shutting_down']);
     expect(rig.detached).toEqual([{ id: 0, reason: 'shutdown', code: 'shutting_down', left: 0 }]);
   });
@@ -623,12 +830,12 @@ describe('closing a stream', () => {
   it('is over only when the source has let go of what it opened', async () => {
     const rig = await Rig.live(new Multiplex());
     let over = false;
-    void rig.stream.done.then(() => (over = true));
+    void rig.stream.sourceDone.then(() => (over = true));
     rig.stream.close('closed-by-operator', closed);
     await new Promise(resolve => setImmediate(resolve));
     expect([over, rig.stream.state]).toEqual([false, 'closing']);
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.stream.state).toBe('closed');
   });
 
@@ -640,7 +847,7 @@ describe('closing a stream', () => {
     rig.stream.resume(reader);
     rig.stream.close('closed-by-operator', closed);
     rig.source.end();
-    await within('the stream ends', rig.stream.done);
+    await rig.over();
     expect(rig.detached.map(({ id, reason }) => [id, reason])).toEqual([
       [1, 'client-gone'],
       [0, 'closed-by-operator'],
@@ -687,7 +894,7 @@ describe('damage of the upstream', () => {
     const rig = await Rig.live(multiplex);
     rig.data(Buffer.alloc(333, 0xaa));
     rig.data(multiplex.group(5).take());
-    expect(rig.counters.get('bytesDiscarded')).toBe(333);
+    expect([rig.counters.get('bytesDiscarded'), rig.counters.get('resyncs')]).toEqual([333, 1]);
     const { body } = rig.first.outlet;
     expect(offsetsOf(body).filter(at => body[at] !== 0x47)).toEqual([]);
     expect(faultsIn(body)).toEqual([]);

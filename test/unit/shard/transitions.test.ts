@@ -4,10 +4,11 @@ import { STREAM_TRANSITIONS } from '../../../workers/shard/stream.ts';
 import { describeTransitions } from '../support/transitions.ts';
 
 describe('the states of a stream', () => {
-  describeTransitions(STREAM_TRANSITIONS, ['start', 'data', 'stop', 'ended'], {
+  describeTransitions(STREAM_TRANSITIONS, ['start', 'data', 'stop', 'ended', 'emptied'], {
     idle: { start: 'starting' },
     starting: { data: 'live', stop: 'closing', ended: 'closed' },
-    live: { stop: 'closing', ended: 'closed' },
+    live: { stop: 'closing', ended: 'draining' },
+    draining: { stop: 'closed', emptied: 'closed' },
     closing: { ended: 'closed' },
     closed: {},
   });

@@ -211,6 +211,19 @@ describe('the hint in the first bytes of a picture', () => {
     ).toBe(expected);
   });
 
+  it.each(Array.from({ length: 16 }, (_, i) => 0xe0 + i))('does not depend on stream id %i of the PES packet', id => {
+    for (const [type, unit, expected] of [
+      [H264, 'h264Slice', 'not-key'],
+      [H264, 'h264Sei', 'unknown'],
+      [H264, 'h264Key', 'key'],
+      [HEVC, 'hevcSlice', 'not-key'],
+      [HEVC, 'hevcKey', 'key'],
+      [MPEG2, 'mpeg2Picture', 'not-key'],
+      [MPEG2, 'mpeg2Key', 'key'],
+    ] as const)
+      expect(hint(type, Buffer.concat([pesHeader(id), ACCESS_UNITS[unit], Buffer.alloc(40, 0xaa)]))).toBe(expected);
+  });
+
   it.each([16, 17, 18, 19, 20, 21, 32, 33])('HEVC unit type %i begins a key frame', nal => {
     expect(hint(HEVC, Buffer.from([0, 0, 1, nal << 1, 1]))).toBe('key');
   });

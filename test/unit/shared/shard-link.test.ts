@@ -109,6 +109,27 @@ describe('a link between front and shard', () => {
     expect(await within('the link still works', front.request('double', { n: 4 }, PLENTY_MS))).toBe(8);
   });
 
+  it('rejects a question that cannot be cloned with a code, and leaves nothing pending', async () => {
+    jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance', 'nextTick', 'queueMicrotask'] });
+    const { front } = pair();
+    const unclonable = { n: 1, f: () => {} };
+    const asked = front.request('double', unclonable, PLENTY_MS);
+    expect(await failureOf(() => asked)).toMatchObject({ code: 'internal' });
+    expect(jest.getTimerCount()).toBe(0);
+    front.close('over'); // Would reject it a second time.
+  });
+
+  it('rejects a question whose answer cannot be cloned, and works on', async () => {
+    const { front } = pair({ double: ({ n }) => (n === 1 ? ((() => {}) as never) : 2 * n) });
+    expect(
+      await within(
+        'the answer',
+        failureOf(() => front.request('double', { n: 1 }, PLENTY_MS)),
+      ),
+    ).toMatchObject({ code: 'internal' });
+    expect(await within('another answer', front.request('double', { n: 2 }, PLENTY_MS))).toBe(4);
+  });
+
   it('takes no deadline into account once the answer is there', async () => {
     jest.useFakeTimers({ doNotFake: ['setImmediate', 'performance', 'nextTick', 'queueMicrotask'] });
     const { front } = pair();

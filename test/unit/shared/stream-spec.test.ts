@@ -65,12 +65,24 @@ describe('the selector of a request', () => {
     if (value.trim().length > 2) expect(String(error)).not.toContain(value);
   });
 
-  it.each([[''], ['id='], ['id=&infohash='], ['foo=bar'], [`ID=${HASH}`], ['pid=x&quality=1']])(
-    'is missing in %p',
-    async query => {
-      expect(await failureOf(() => parse(query))).toMatchObject({ code: 'selector_missing' });
-    },
-  );
+  it.each([
+    [''],
+    ['id='],
+    ['id=&infohash='],
+    ['foo=bar'],
+    [`ID=${HASH}`],
+    ['pid=x&quality=1'],
+    ['constructor=1'],
+    ['toString=1'],
+    ['__proto__=x'],
+  ])('is missing in %p', async query => {
+    expect(await failureOf(() => parse(query))).toMatchObject({ code: 'selector_missing' });
+  });
+
+  it.each(['constructor', 'toString', 'hasOwnProperty', '__proto__'])("'%s' is a parameter like any other", name => {
+    expect(parse(`${name}=1&id=${HASH}`)).toEqual({ selector: { kind: 'content_id', value: HASH }, options: {} });
+    expect(keyOf(`id=${HASH}&${name}=1`)).toBe(HASH);
+  });
 
   it.each([
     [`id=${HASH}&infohash=${HASH}`, "'id' and 'infohash'"],

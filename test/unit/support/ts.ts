@@ -138,6 +138,36 @@ export function sectionPackets(pid: number, bytes: Buffer, counter: number): Buf
   return packets;
 }
 
+/** The last section on a PID that is whole by its length and its CRC; undefined when there is none. */
+export function sectionIn(bytes: Buffer, pid: number): Buffer | undefined {
+  let whole: Buffer | undefined;
+  let begun: Buffer | undefined;
+  const take = (part: Buffer): void => {
+    if (begun === undefined) return;
+    begun = Buffer.concat([begun, part]);
+    if (begun.length < 3) return;
+    const length = 3 + (begun.readUInt16BE(1) & 0xfff);
+    if (begun.length < length) return;
+    const found = begun.subarray(0, length);
+    if (crc32(found) === 0) whole = found;
+    begun = undefined;
+  };
+  for (const at of offsetsOf(bytes).filter(offset => pidAt(bytes, offset) === pid)) {
+    const control = bytes[at + 3]!;
+    if ((control & 0x10) === 0) continue;
+    let from = at + 4 + ((control & 0x20) === 0 ? 0 : 1 + bytes[at + 4]!);
+    const to = at + PACKET_BYTES;
+    if ((bytes[at + 1]! & 0x40) !== 0) {
+      const pointer = bytes[from++]!;
+      take(bytes.subarray(from, from + pointer));
+      from += pointer;
+      begun = Buffer.alloc(0);
+    }
+    take(bytes.subarray(from, to));
+  }
+  return whole;
+}
+
 /** Start of a PES packet with a presentation time. */
 export function pesHeader(streamId: number, pts = 0): Buffer {
   const high = Math.floor(pts / 2 ** 30) & 7;
