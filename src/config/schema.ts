@@ -251,8 +251,8 @@ export const OPTIONS = {
     env: 'FLUSH_BUDGET_MS',
     section: 'Streaming',
     kind: milliseconds(0, 1000),
-    default: '30',
-    doc: 'How long a busy shard may gather bytes before it sends them; 0 sends at once.',
+    default: '55',
+    doc: 'Longest time from one write to a viewer to the next while a shard is busy; 0 sends at once.',
   },
   logMs: {
     env: 'LOG_SECONDS',

@@ -34,7 +34,7 @@ export class Metrics {
 
   constructor() {
     const registers = [this.#registry];
-    collectDefaultMetrics({ register: this.#registry });
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: 50 });
     this.#detaches = new Counter({
       name: 'sluice_reader_detaches_total',
       help: 'Readers that left, by reason',

@@ -4,7 +4,7 @@ import type { DetachReason, ShardSettings, StreamSnapshot, StreamState } from '.
 import type { ShardCounters } from '../../src/shared/reader-table.ts';
 import { StateMachine, type Transitions } from '../../src/shared/state-machine.ts';
 import type { StreamSpec } from '../../src/shared/stream-spec.ts';
-import type { Flushable, FlushScheduler } from './flush-scheduler.ts';
+import type { Flushable, FlushResult, FlushScheduler } from './flush-scheduler.ts';
 import { PacketAligner } from './packet-aligner.ts';
 import { type EntryPoint, PacketLog } from './packet-log.ts';
 import { ProgramTracker } from './program-tracker.ts';
@@ -29,6 +29,8 @@ export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
 const JOIN_PATIENCE_MS = 3_000;
 const JOIN_PATIENCE_BYTES = 8 << 20;
 const NO_TABLES = Buffer.alloc(0);
+/** Readers that are served between two looks at the clock. */
+const READERS_PER_LOOK = 16;
 
 /** What a stream tells its shard. */
 export interface StreamObserver {
@@ -64,6 +66,10 @@ export class Stream implements Flushable, SourceSink {
   #firstByteMs = 0;
   #bytesIn = 0;
   #nowMs = 0;
+  /** Whose turn it is in the present round of writing; undefined between rounds. */
+  #turns: SetIterator<Reader> | undefined;
+  /** Whether somebody in the present round would have taken more. */
+  #hasMore = false;
   #infohash: string | undefined;
   #engineUrl: string | undefined;
   /** Why readers are let go once they have everything, when the source has ended. */
@@ -156,12 +162,19 @@ export class Stream implements Flushable, SourceSink {
       this.#parts.flusher.markDirty(this);
   }
 
-  flush(nowMs: number): boolean {
-    let more = false;
-    for (const reader of this.#readers) {
-      if (reader.machine.state === 'reading' && this.#pump(reader, nowMs)) more = true;
+  flush(untilMs: number): FlushResult {
+    const nowMs = performance.now();
+    this.#turns ??= this.#readers.values();
+    let served = 0;
+    for (let turn = this.#turns.next(); !turn.done; turn = this.#turns.next()) {
+      const reader = turn.value;
+      if (reader.machine.state === 'reading' && this.#pump(reader, nowMs)) this.#hasMore = true;
+      if (++served % READERS_PER_LOOK === 0 && performance.now() >= untilMs) return 'unfinished';
     }
-    return more;
+    const result = this.#hasMore ? 'more' : 'done';
+    this.#turns = undefined;
+    this.#hasMore = false;
+    return result;
   }
 
   opened({ contentType, infohash, engineUrl }: { contentType: string; infohash: string; engineUrl: string }): void {
