@@ -252,7 +252,7 @@ export const OPTIONS = {
     section: 'Streaming',
     kind: milliseconds(0, 1000),
     default: '55',
-    doc: 'Longest time from one write to a viewer to the next while a shard is busy; 0 sends at once.',
+    doc: 'Longest time a busy shard gathers bytes between two writes to a viewer; 0 sends at once.',
   },
   logMs: {
     env: 'LOG_SECONDS',

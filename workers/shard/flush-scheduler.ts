@@ -74,6 +74,7 @@ export class FlushScheduler {
       if (result === 'unfinished') break;
       this.#round.delete(target);
       if (result === 'more') this.#dirty.add(target);
+      if (this.#now() >= untilMs) break;
     }
     const endedMs = this.#now();
     this.#tookMs += endedMs - startedMs;

@@ -43,7 +43,7 @@ describe('the help text', () => {
     for (const { env } of OPTION_LIST) expect(help).toMatch(new RegExp(`\n {2}${env}\\b.*\n {6}`));
     for (const { doc } of OPTION_LIST) expect(help).toContain(doc);
     expect(help).toContain('  STALE_CLIENT_TIMEOUT  (seconds, default: 30)\n');
-    expect(help).toContain('  FLUSH_BUDGET_MS  (milliseconds, default: 30)\n');
+    expect(help).toContain('  FLUSH_BUDGET_MS  (milliseconds, default: 55)\n');
   });
 });
 

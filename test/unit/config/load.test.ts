@@ -60,7 +60,7 @@ describe('defaults', () => {
       shards: Math.min(64, Math.max(1, availableParallelism() - 1)),
       transport: 'auto',
       staleClientTimeoutMs: 30_000,
-      flushBudgetMs: 30,
+      flushBudgetMs: 55,
       logMs: 15_000,
       logBytes: 48 * 1024 * 1024,
       maxViewers: 10_000,

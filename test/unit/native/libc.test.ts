@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, readFileSync, writeSync } from 'node:fs';
 import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -7,7 +8,7 @@ import { until, within } from '../support/waiting.ts';
 const ON_LINUX = process.platform === 'linux';
 /** These calls exist on Linux only; elsewhere not even loading them works. */
 const libc = ON_LINUX ? await import('../../../src/native/libc.ts') : ({} as typeof Libc);
-const { createEpoll, duplicate, SocketPoller, shutdownSocket } = libc;
+const { createEpoll, duplicate, SocketPoller, sendNow, shutdownSocket } = libc;
 const describeOnLinux = ON_LINUX ? describe : describe.skip;
 
 const TOKEN = 0xfffffff0;
@@ -101,6 +102,107 @@ describeOnLinux('a duplicated descriptor', () => {
 
   it('of a descriptor that is not open is an error', () => {
     expect(() => duplicate(-1)).toThrow('fcntl(F_DUPFD_CLOEXEC) failed');
+  });
+});
+
+describeOnLinux('sending', () => {
+  it('takes exactly the bytes at the offset', async () => {
+    const { fd, received } = await pair();
+    const bytes = randomBytes(10_000);
+    const ranges = [
+      [0, 1],
+      [1, 188],
+      [5_000, 188],
+      [9_999, 1],
+      [0, 10_000],
+    ] as const;
+    for (const [from, length] of ranges) expect(sendNow(fd, bytes, from, length)).toBe(length);
+    const expected = Buffer.concat(ranges.map(([from, length]) => bytes.subarray(from, from + length)));
+    await until('the bytes arrive', () => received().length === expected.length);
+    expect(received().equals(expected)).toBe(true);
+  });
+
+  it('knows a part of a buffer, and another buffer after it, from the whole', async () => {
+    const { fd, received } = await pair();
+    const whole = randomBytes(4_000);
+    const other = randomBytes(4_000);
+    const buffers = [whole, whole.subarray(1_001, 3_000), other, whole, other.subarray(7), Buffer.from('in the pool')];
+    for (const buffer of buffers) expect(sendNow(fd, buffer, 3, 8)).toBe(8);
+    const expected = Buffer.concat(buffers.map(buffer => buffer.subarray(3, 11)));
+    await until('the bytes arrive', () => received().length === expected.length);
+    expect(received().equals(expected)).toBe(true);
+  });
+
+  it('sends what is in the buffer now, and does not look at it afterwards', async () => {
+    const { fd, received } = await pair();
+    const buffer = Buffer.alloc(4);
+    for (const word of ['once', 'more']) {
+      buffer.write(word);
+      expect(sendNow(fd, buffer, 0, 4)).toBe(4);
+    }
+    buffer.fill(0);
+    await until('the bytes arrive', () => received().length === 8);
+    expect(received().toString()).toBe('oncemore');
+  });
+
+  it('to a full socket takes a part, then nothing, and returns at once; not a byte is lost or doubled', async () => {
+    const { fd, viewer } = await pair({ reading: false });
+    const bytes = randomBytes(32 << 20);
+    let sent = 0;
+    let taken = 0;
+    let calls = 0;
+    do {
+      taken = sendNow(fd, bytes, sent, Math.min(3 << 20, bytes.length - sent));
+      sent += taken;
+      calls++;
+    } while (taken > 0);
+    expect(taken).toBe(0);
+    expect(calls).toBeGreaterThan(1);
+    expect([sent > 0, sent < bytes.length]).toEqual([true, true]);
+    for (let i = 0; i < 3; i++) expect(sendNow(fd, bytes, sent, 1 << 20)).toBe(0);
+    const parts: Buffer[] = [];
+    let arrived = 0;
+    viewer.on('data', data => {
+      parts.push(data);
+      arrived += data.length;
+    });
+    viewer.resume();
+    await until('everything arrives', () => arrived === sent || `${arrived} of ${sent}`);
+    await until('there is room', () => {
+      taken = sendNow(fd, bytes, sent, 1_000);
+      return taken > 0;
+    });
+    sent += taken;
+    await until('the rest arrives', () => arrived === sent || `${arrived} of ${sent}`);
+    expect(Buffer.concat(parts).equals(bytes.subarray(0, sent))).toBe(true);
+  });
+
+  it('to a viewer who reset the connection says that it is gone, each time', async () => {
+    const { fd, viewer } = await pair();
+    viewer.resetAndDestroy();
+    await until('the reset is seen', () => sendNow(fd, Buffer.from('x'), 0, 1) === -1);
+    expect(sendNow(fd, Buffer.from('x'), 0, 1)).toBe(-1);
+  });
+
+  it('to a viewer who reset a connection that was full says that it is gone', async () => {
+    const { fd, viewer } = await pair({ reading: false });
+    fill(fd);
+    expect(sendNow(fd, Buffer.from('x'), 0, 1)).toBe(0);
+    viewer.resetAndDestroy();
+    await until('the reset is seen', () => sendNow(fd, Buffer.from('x'), 0, 1) === -1);
+  });
+
+  it('to a viewer who closed says that it is gone', async () => {
+    const { fd, viewer } = await pair();
+    viewer.destroy();
+    await until('the close is seen', () => sendNow(fd, Buffer.from('x'), 0, 1) === -1);
+  });
+
+  it('after the connection was shut down, or without one, says that it is gone', async () => {
+    const { fd } = await pair();
+    shutdownSocket(fd);
+    expect(sendNow(fd, Buffer.from('x'), 0, 1)).toBe(-1);
+    expect(sendNow(-1, Buffer.from('x'), 0, 1)).toBe(-1);
   });
 });
 
