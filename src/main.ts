@@ -40,15 +40,15 @@ function addresses(host: string): string[] {
 
 function greet(gateway: Gateway, host: string): void {
   const bases = addresses(host).map(address => `http://${address}:${gateway.port}`);
-  const [first] = bases;
-  say('', `Sluice ${version} is ready on ${bases.join(' and ')}`, '');
   const contents = gateway.demoContents;
-  if (contents === undefined) {
-    say('Open in a player, with the content id of your choice:', `  ${first}/ace/getstream?id=<content id>`, '');
-    return;
-  }
-  say('No engine is configured (ACESTREAM_ENGINES), so a built-in demo runs. Open in a player, for example VLC:');
-  say(...contents.map(({ contentId, name }) => `  ${first}/ace/getstream?id=${contentId}   ${name}`), '');
+  const players =
+    contents === undefined
+      ? ['Open in a player, with the content id of your choice:', `  ${bases[0]}/ace/getstream?id=<content id>`]
+      : [
+          'No engine is configured (ACESTREAM_ENGINES), so a built-in demo runs. Open in a player, for example VLC:',
+          ...contents.map(({ contentId, name }) => `  ${bases[0]}/ace/getstream?id=${contentId}   ${name}`),
+        ];
+  say('', `Sluice ${version} is ready on ${bases.join(' and ')}`, '', ...players, '');
 }
 
 async function run(): Promise<void> {

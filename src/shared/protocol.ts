@@ -125,3 +125,14 @@ export type ShardNotification =
   | { type: 'streamEvent'; key: StreamKey; event: string; details: Record<string, string | number | boolean> }
   | { type: 'sessionOpened'; leaseId: number; infohash: string; commandPath: string }
   | { type: 'leaseReturned'; leaseId: number };
+
+/** Most bytes that are on their way from a shard to a viewer's socket. */
+export const RELAY_WINDOW_BYTES = 1 << 20;
+
+/** The shard's messages: bytes to write, or the orderly end of the connection. */
+export type RelayToFront = { type: 'chunk'; chunk: Uint8Array } | { type: 'end' };
+
+/** The front's messages: bytes that the socket took; the port is closed when the viewer is gone. */
+export interface RelayFromFront {
+  creditBytes: number;
+}

@@ -7,8 +7,7 @@ import { closeSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type * as Libc from '../native/libc.ts';
-import type { OutletSpec } from '../shared/protocol.ts';
-import { RELAY_WINDOW_BYTES, type RelayFromFront, type RelayToFront } from '../shared/relay.ts';
+import { type OutletSpec, RELAY_WINDOW_BYTES, type RelayFromFront, type RelayToFront } from '../shared/protocol.ts';
 
 /** A transport for live bytes. */
 export type Transport = OutletSpec['kind'];

@@ -94,6 +94,10 @@ describe('an engine that misbehaves', () => {
     expect(await refusal(viewer)).toEqual([503, 'engine_unavailable']);
     expect(viewer.head).toMatch(/\r\nRetry-After: \d+(\r\n|$)/);
     engine.global({ down: false });
+    await until(
+      'the engine to be found healthy again',
+      async () => sum(await gateway.metric('sluice_engine_up')) === 1,
+    );
     const later = gateway.watch(`infohash=${INFOHASH}`);
     await later.more(100);
     later.leave();

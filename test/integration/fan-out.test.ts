@@ -113,18 +113,28 @@ describe.each(['handoff', 'relay'])('fan-out by %s', transport => {
     stays.leave();
   });
 
-  it('notices a viewer who leaves while no byte flows', async () => {
-    const viewer = gateway.watch(`infohash=${INFOHASH}`);
-    await viewer.more(1_000);
+  it('notices a viewer who leaves while no byte flows, within a tenth of a second', async () => {
+    const viewers = Array.from({ length: 5 }, () => gateway.watch(`infohash=${INFOHASH}`));
+    await Promise.all(viewers.map(viewer => viewer.more(1_000)));
     engine.patchContent(INFOHASH, { faults: { stall: {} } });
     let packets = -1;
     await until('the stream to stall', () => {
-      const still = viewer.check.packets === packets;
-      packets = viewer.check.packets;
+      const still = viewers[0]!.check.packets === packets;
+      packets = viewers[0]!.check.packets;
       return still;
     });
-    viewer.leave();
-    await until('the viewer to be detached', () => gateway.log.some(line => line.reason === 'client-gone'));
+    // The best of five, because a busy machine may delay any single one.
+    let bestMs = Number.POSITIVE_INFINITY;
+    for (const [left, viewer] of viewers.entries()) {
+      const leftMs = performance.now();
+      viewer.leave();
+      await until(
+        'the viewer to be detached',
+        () => gateway.log.filter(line => line.reason === 'client-gone').length > left,
+      );
+      bestMs = Math.min(bestMs, performance.now() - leftMs);
+    }
+    expect(bestMs).toBeLessThan(100);
     await until('the session to be stopped', () => engine.state().counts.sessionsStopped === 1);
   });
 

@@ -1,5 +1,9 @@
-import type { OutletSpec } from '../../src/shared/protocol.ts';
-import { RELAY_WINDOW_BYTES, type RelayFromFront, type RelayToFront } from '../../src/shared/relay.ts';
+import {
+  type OutletSpec,
+  RELAY_WINDOW_BYTES,
+  type RelayFromFront,
+  type RelayToFront,
+} from '../../src/shared/protocol.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 
 /**

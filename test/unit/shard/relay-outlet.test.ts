@@ -1,6 +1,6 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from '@jest/globals';
-import { RELAY_WINDOW_BYTES, type RelayFromFront, type RelayToFront } from '../../../src/shared/relay.ts';
+import { RELAY_WINDOW_BYTES, type RelayFromFront, type RelayToFront } from '../../../src/shared/protocol.ts';
 import type { Outlet } from '../../../workers/shard/outlet.ts';
 import { relayHub } from '../../../workers/shard/relay-outlet.ts';
 import { until } from '../support/waiting.ts';
