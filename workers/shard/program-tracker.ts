@@ -81,6 +81,8 @@ export class ProgramTracker implements StreamLayout {
   #pmtSection: Buffer | undefined;
   #keyPid = -1;
   #keyType = 0;
+  /** Whether the latest picture was flagged as a random-access point. */
+  #lastFlagged = true;
   /** Latest continuity counter of each PID, plus one; 0 before its first. */
   readonly #continuity = new Uint8Array(NULL_PID + 1);
 
@@ -157,7 +159,10 @@ export class ProgramTracker implements StreamLayout {
   #isKey(run: Buffer, at: number): boolean {
     if (!isVideo(this.#keyType)) return true;
     const flagged = isRandomAccess(run, at);
-    if (isScrambled(run, at)) return flagged;
+    // Some multiplexers flag every picture; a flag means something after a picture without one.
+    const distinct = flagged && !this.#lastFlagged;
+    this.#lastFlagged = flagged;
+    if (distinct || isScrambled(run, at)) return flagged;
     const hint = accessUnitHint(run, this.#keyType, payloadAt(run, at), at + PACKET_BYTES);
     return hint === 'unknown' ? flagged : hint === 'key';
   }

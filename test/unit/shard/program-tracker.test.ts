@@ -260,6 +260,13 @@ describe('the program tracker', () => {
     expect(packetsOf(multiplex.take())).toEqual([2, 5]);
   });
 
+  it('takes a flag at its word where not every picture has one, as with gradual refresh', () => {
+    const multiplex = new Multiplex().tables();
+    for (const randomAccess of [false, true, false, false, true])
+      multiplex.picture('h264Slice', randomAccess ? { randomAccess } : {});
+    expect(packetsOf(multiplex.take())).toEqual([3, 6]);
+  });
+
   it('finds key frames that no flag announces', () => {
     const multiplex = new Multiplex().tables();
     for (const unit of ['h264Slice', 'h264Key', 'h264Slice', 'h264Idr'] as const) multiplex.picture(unit).video(2);
