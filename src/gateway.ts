@@ -86,9 +86,9 @@ export class Gateway {
         failed: (shard, cause) => onFatal(new Error(`shard ${shard} can't be started: ${cause.message}`, { cause })),
         notification: (shard, notification) => {
           journal.shardNotification(shard, notification);
-          this.#apply(notification);
+          this.#apply(shard, notification);
         },
-        lease: (shard, key) => this.#engines.lease(shard, key),
+        lease: (shard, request) => this.#engines.lease(shard, request),
       },
     });
     this.#viewers = new Viewers(this.#shards, readers, libc === undefined ? relay : handOff(libc), {
@@ -164,18 +164,19 @@ export class Gateway {
     this.#log.info('closed');
   }
 
-  #apply(notification: ShardNotification): void {
+  #apply(shard: number, notification: ShardNotification): void {
     switch (notification.type) {
       case 'readerDetached':
         this.#viewers.detached(notification.readerId, notification.reason, notification.readers);
         break;
       case 'sessionOpened':
-        this.#engines.sessionOpened(notification.leaseId, notification.infohash, notification.commandPath);
+        this.#engines.sessionOpened(shard, notification.leaseId, notification.infohash, notification.commandPath);
         break;
       case 'leaseReturned':
-        this.#engines.release(notification.leaseId);
+        this.#engines.release(shard, notification.leaseId);
         break;
       case 'ready':
+      case 'leaseFlowing':
       case 'readerJoined':
       case 'readerSkipped':
       case 'streamState':

@@ -18,11 +18,13 @@ const LEASE_TIMEOUT_MS = 15_000;
 if (parentPort === null) throw new Error('shard.worker runs in a worker thread');
 const boot = workerData as ShardBoot;
 
+let leaseId = 0;
 const leases: Leases = {
-  acquire: ({ key }) => link.request('lease', { key }, LEASE_TIMEOUT_MS),
+  acquire: request => link.request('lease', { ...request, leaseId: ++leaseId }, LEASE_TIMEOUT_MS),
   sessionOpened: ({ leaseId }, { infohash, commandPath }) =>
     link.notify({ type: 'sessionOpened', leaseId, infohash, commandPath }),
-  release: ({ leaseId }) => link.notify({ type: 'leaseReturned', leaseId }),
+  flowing: ({ leaseId }) => link.notify({ type: 'leaseFlowing', leaseId }),
+  release: ({ leaseId }, failure) => link.notify({ type: 'leaseReturned', leaseId, failure }),
 };
 // Loaded only where descriptors are shared: elsewhere its native calls don't exist.
 const handoff =

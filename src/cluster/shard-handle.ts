@@ -5,6 +5,7 @@ import type {
   FrontNotification,
   FrontRequests,
   Lease,
+  LeaseRequest,
   ShardBoot,
   ShardNotification,
   ShardRequests,
@@ -42,7 +43,7 @@ export interface ShardEvents {
   /** The thread ended without being asked. `booted` tells whether it had been ready. */
   died(handle: ShardHandle, cause: Error, booted: boolean): void;
   notification(handle: ShardHandle, notification: ShardNotification): void;
-  lease(handle: ShardHandle, key: StreamKey): Promise<Lease>;
+  lease(handle: ShardHandle, request: LeaseRequest): Promise<Lease>;
 }
 
 /** The front's proxy of one worker thread, through all its respawns. */
@@ -84,7 +85,7 @@ export class ShardHandle {
     let cause = new Error('the thread ended by itself');
     let booted = false;
     this.#worker = worker;
-    this.#link = new ShardLink(worker, { lease: ({ key }) => this.#events.lease(this, key) }, notification => {
+    this.#link = new ShardLink(worker, { lease: request => this.#events.lease(this, request) }, notification => {
       if (notification.type !== 'ready') {
         this.#events.notification(this, notification);
         return;

@@ -1,6 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff } from '../shared/backoff.ts';
-import type { Lease, ShardNotification, ShardSettings, ShardVitals, StreamSnapshot } from '../shared/protocol.ts';
+import type {
+  Lease,
+  LeaseRequest,
+  ShardNotification,
+  ShardSettings,
+  ShardVitals,
+  StreamSnapshot,
+} from '../shared/protocol.ts';
 import { type ReaderTable, ShardCounters } from '../shared/reader-table.ts';
 import type { StreamKey } from '../shared/stream-spec.ts';
 import { rendezvous } from './rendezvous.ts';
@@ -22,7 +29,7 @@ export interface ShardPoolEvents {
   /** A shard can't be brought up; the process should end. */
   failed(shard: number, cause: Error): void;
   notification(shard: number, notification: ShardNotification): void;
-  lease(shard: number, key: StreamKey): Promise<Lease>;
+  lease(shard: number, request: LeaseRequest): Promise<Lease>;
 }
 
 /** Everything a {@link ShardPool} needs. */
@@ -60,7 +67,7 @@ export class ShardPool {
         ready: () => this.#onReady(index),
         died: (_handle, cause, booted) => void this.#onDied(index, cause, booted),
         notification: (_handle, notification) => events.notification(index, notification),
-        lease: (_handle, key) => events.lease(index, key),
+        lease: (_handle, request) => events.lease(index, request),
       });
       const backoff = new Backoff(FIRST_RESPAWN_MS, MAX_RESPAWN_MS);
       return { handle, counters, backoff, failedBoots: 0, readyAtMs: 0 };

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { SluiceError } from '../shared/errors.ts';
-import type { Lease } from '../shared/protocol.ts';
+import type { Lease, LeaseRequest } from '../shared/protocol.ts';
 import type { StreamKey } from '../shared/stream-spec.ts';
 import { EngineClient } from './engine-client.ts';
 
@@ -34,6 +34,10 @@ interface Holding {
 /** What a check found is not asked again for this long, so that refusals come quickly while no engine is healthy. */
 const RECHECK_MS = 1_000;
 
+function holdingId(shard: number, leaseId: number): string {
+  return `${shard}/${leaseId}`;
+}
+
 /** The content of a key, without the options that distinguish streams of one content. */
 function contentOf(key: StreamKey): string {
   return key.split('?', 1)[0]!;
@@ -49,12 +53,12 @@ export class EnginePool {
   readonly #checkIntervalMs: number;
   readonly #maxSessions: number;
   readonly #onChange: (status: EngineStatus) => void;
-  readonly #holdings = new Map<number, Holding>();
+  /** By shard and the number that the shard gave the lease. */
+  readonly #holdings = new Map<string, Holding>();
   #timer: NodeJS.Timeout | undefined;
   readonly #now: () => number;
   #checking: Promise<void> | undefined;
   #checkedMs = Number.NEGATIVE_INFINITY;
-  #nextLeaseId = 1;
 
   /**
    * @param urls origins, in order of preference
@@ -125,7 +129,7 @@ export class EnginePool {
    * @throws SluiceError `engine_unavailable` when no engine is healthy, `content_busy` when it runs with other options,
    *   `streams_full` when there are as many sessions as there may be
    */
-  async lease(shard: number, key: StreamKey): Promise<Lease> {
+  async lease(shard: number, { leaseId, content: key }: LeaseRequest): Promise<Lease> {
     const member = await this.#firstHealthyMember();
     if (member === undefined) throw this.#unavailable();
     for (const holding of this.#holdings.values())
@@ -136,22 +140,29 @@ export class EnginePool {
         );
     if (this.#holdings.size >= this.#maxSessions)
       throw new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
-    const lease: Lease = { leaseId: this.#nextLeaseId++, engineUrl: member.client.url, pid: randomUUID() };
-    this.#holdings.set(lease.leaseId, { lease, shard, key, member, infohash: undefined, commandPath: undefined });
+    const lease: Lease = { leaseId, engineUrl: member.client.url, pid: randomUUID() };
+    this.#holdings.set(holdingId(shard, leaseId), {
+      lease,
+      shard,
+      key,
+      member,
+      infohash: undefined,
+      commandPath: undefined,
+    });
     return lease;
   }
 
   /** Notes how a lease's session can be stopped. */
-  sessionOpened(leaseId: number, infohash: string, commandPath: string): void {
-    const holding = this.#holdings.get(leaseId);
+  sessionOpened(shard: number, leaseId: number, infohash: string, commandPath: string): void {
+    const holding = this.#holdings.get(holdingId(shard, leaseId));
     if (holding === undefined) return;
     holding.infohash = infohash;
     holding.commandPath = commandPath;
   }
 
   /** Takes a lease back. */
-  release(leaseId: number): void {
-    this.#holdings.delete(leaseId);
+  release(shard: number, leaseId: number): void {
+    this.#holdings.delete(holdingId(shard, leaseId));
   }
 
   /** Takes back what a dead shard held, and stops its sessions. */
@@ -160,7 +171,7 @@ export class EnginePool {
     await Promise.all(
       held.map(async ({ lease, member, commandPath }) => {
         if (commandPath !== undefined) await member.client.stop(commandPath);
-        this.release(lease.leaseId);
+        this.release(shard, lease.leaseId);
       }),
     );
   }

@@ -61,6 +61,7 @@ export class Journal {
       case 'ready':
       case 'readerDetached':
       case 'sessionOpened':
+      case 'leaseFlowing':
       case 'leaseReturned':
         break; // Their owners act on them; what matters of it is written down elsewhere.
       default:

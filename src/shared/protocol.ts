@@ -53,6 +53,17 @@ export interface ShardSettings {
   emptyTimeoutMs: number;
 }
 
+/** A shard's wish to run one session of one content. */
+export interface LeaseRequest {
+  /** Chosen by the shard, unique in its life: a lease can be given back before it was granted. */
+  leaseId: number;
+  content: StreamKey;
+  /** Origins of engines that should not be used, because they have just failed this content. */
+  avoid: readonly string[];
+  /** How long to wait for an engine that is busy starting other contents. */
+  waitMs: number;
+}
+
 /** The right to run one session of one content at one engine. */
 export interface Lease {
   leaseId: number;
@@ -73,7 +84,8 @@ export interface StreamSnapshot {
   logBytes: number;
   logSeconds: number;
   packetFormat: 'unknown' | 'mpegts' | 'bytes';
-  engine: string | undefined;
+  /** Where its bytes come from: an engine's origin, or a host. */
+  origin: string | undefined;
 }
 
 /** How a shard's thread has been since it was last asked. */
@@ -93,7 +105,7 @@ export type FrontRequests = {
 
 /** Requests of a shard, answered by the front. */
 export type ShardRequests = {
-  lease: { request: { key: StreamKey }; response: Lease };
+  lease: { request: LeaseRequest; response: Lease };
 };
 
 /** A viewer for a stream of this shard. */
@@ -124,7 +136,10 @@ export type ShardNotification =
   | { type: 'streamState'; key: StreamKey; state: StreamState; reason: WireError | undefined }
   | { type: 'streamEvent'; key: StreamKey; event: string; details: Record<string, string | number | boolean> }
   | { type: 'sessionOpened'; leaseId: number; infohash: string; commandPath: string }
-  | { type: 'leaseReturned'; leaseId: number };
+  /** Data flows: the engine is no longer busy starting this content. */
+  | { type: 'leaseFlowing'; leaseId: number }
+  /** @property failure why the session ended, where that was the engine's or the content's fault */
+  | { type: 'leaseReturned'; leaseId: number; failure: ErrorCode | undefined };
 
 /** Most bytes that are on their way from a shard to a viewer's socket. */
 export const RELAY_WINDOW_BYTES = 1 << 20;

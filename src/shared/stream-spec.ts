@@ -13,12 +13,32 @@ export interface ContentSelector {
 /** Identifies a stream in the whole process: what is shared by every viewer of the same content with the same options. */
 export type StreamKey = string;
 
-/** What it takes to open a stream at its origin. */
-export interface StreamSpec {
-  key: StreamKey;
+/** A content as a viewer selects it. */
+export interface Selection {
   selector: ContentSelector;
   /** Engine options such as `transcode_audio`, passed on as they are. */
   options: Readonly<Record<string, string>>;
+}
+
+/** One place where a stream can be read. */
+export type SourceSpec =
+  | ({
+      kind: 'engine';
+      /** Names the content in the whole process, options included: an engine runs it once. */
+      content: StreamKey;
+    } & Selection)
+  | {
+      kind: 'http';
+      url: string;
+      /** Sent with every request, `User-Agent` included. */
+      headers: Readonly<Record<string, string>>;
+    };
+
+/** What it takes to open a stream at its origin. */
+export interface StreamSpec {
+  key: StreamKey;
+  /** At least one, the best first; the others are for when it fails. */
+  sources: readonly SourceSpec[];
 }
 
 const SELECTOR_PARAMS: Readonly<Record<string, SelectorKind>> = {
@@ -76,7 +96,7 @@ function parseValue(param: string, kind: SelectorKind, raw: string): string {
  * Reads selector and options from a request's query.
  * @throws SluiceError `selector_missing`, `selector_conflict` or `selector_malformed`
  */
-export function parseSelection(query: URLSearchParams): Pick<StreamSpec, 'selector' | 'options'> {
+export function parseSelection(query: URLSearchParams): Selection {
   const given = [...query].filter(([name, value]) => Object.hasOwn(SELECTOR_PARAMS, name) && value !== '');
   if (given.length === 0)
     throw new SluiceError(
@@ -103,7 +123,7 @@ export function parseSelection(query: URLSearchParams): Pick<StreamSpec, 'select
  * The key under which viewers share a stream.
  * @param infohash the content's resolved infohash, when known: id, magnet and url of one content then share one stream
  */
-export function streamKey(selection: Pick<StreamSpec, 'selector' | 'options'>, infohash?: string): StreamKey {
+export function streamKey(selection: Selection, infohash?: string): StreamKey {
   const options = new URLSearchParams(selection.options).toString();
   const content = infohash ?? contentName(selection.selector);
   return options === '' ? content : `${content}?${options}`;

@@ -3,7 +3,7 @@ import type { EnginePool } from '../engine/engine-pool.ts';
 import type { Resolver } from '../engine/resolver.ts';
 import type { StreamSnapshot } from '../shared/protocol.ts';
 import type { ReaderTable } from '../shared/reader-table.ts';
-import { type StreamKey, type StreamSpec, streamKey } from '../shared/stream-spec.ts';
+import { type Selection, type StreamKey, type StreamSpec, streamKey } from '../shared/stream-spec.ts';
 import type { Viewers } from './viewers.ts';
 
 /** One viewer, as administrators see it. */
@@ -35,9 +35,10 @@ export class StreamDirectory {
   }
 
   /** What it takes to open a selected content, under the key that all its viewers share. */
-  async specFor(selection: Pick<StreamSpec, 'selector' | 'options'>): Promise<StreamSpec> {
+  async specFor(selection: Selection): Promise<StreamSpec> {
     const canonical = streamKey(selection, await this.#resolver.resolve(selection.selector));
-    return { ...selection, key: this.#engines.runningKey(canonical) ?? canonical };
+    const key = this.#engines.runningKey(canonical) ?? canonical;
+    return { key, sources: [{ kind: 'engine', content: key, ...selection }] };
   }
 
   /** All streams of all shards that answer in time. */

@@ -16,7 +16,7 @@ import type { StreamKey } from '../../src/shared/stream-spec.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 import { Reader } from './reader.ts';
-import { EngineSource, type Leases } from './source/engine-source.ts';
+import { EngineSource, type EngineSourceSpec, type Leases } from './source/engine-source.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
@@ -147,7 +147,7 @@ export class Shard implements StreamObserver {
   #createStream(spec: AttachNotification['stream']): Stream {
     const { settings } = this.#boot;
     return new Stream(spec, {
-      source: new EngineSource(spec, this.#leases, settings),
+      feed: new EngineSource(spec.sources[0] as EngineSourceSpec, this.#leases, settings),
       settings,
       flusher: this.#flusher,
       counters: this.#counters,

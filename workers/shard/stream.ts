@@ -10,7 +10,7 @@ import { type EntryPoint, PacketLog } from './packet-log.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import type { Reader } from './reader.ts';
 import { errorResponse, liveHead } from './response.ts';
-import type { Source, SourceSink } from './source/source.ts';
+import type { Feed, Opened, SourceSink } from './source/source.ts';
 import { buildSplice, type Splice } from './splice.ts';
 
 type StreamEvent = 'start' | 'data' | 'stop' | 'ended' | 'emptied';
@@ -43,7 +43,7 @@ export interface StreamObserver {
 
 /** What a stream is built from. */
 export interface StreamParts {
-  source: Source;
+  feed: Feed;
   settings: ShardSettings;
   flusher: FlushScheduler;
   counters: ShardCounters;
@@ -71,7 +71,7 @@ export class Stream implements Flushable, SourceSink {
   /** Whether somebody in the present round would have taken more. */
   #hasMore = false;
   #infohash: string | undefined;
-  #engineUrl: string | undefined;
+  #origin: string | undefined;
   /** Why readers are let go once they have everything, when the source has ended. */
   #ending: { reason: DetachReason; error: SluiceError; sinceMs: number } | undefined;
   /** Settles when the source has closed everything it opened. */
@@ -177,9 +177,9 @@ export class Stream implements Flushable, SourceSink {
     return result;
   }
 
-  opened({ contentType, infohash, engineUrl }: { contentType: string; infohash: string; engineUrl: string }): void {
+  opened({ contentType, infohash, origin }: Opened): void {
     this.#infohash = infohash;
-    this.#engineUrl = engineUrl;
+    this.#origin = origin;
     this.#head = liveHead(contentType);
   }
 
@@ -211,7 +211,7 @@ export class Stream implements Flushable, SourceSink {
       logBytes: this.#log.allocatedBytes,
       logSeconds: this.#log.ageMs(nowMs) / 1000,
       packetFormat: this.#aligner.format,
-      engine: this.#engineUrl,
+      origin: this.#origin,
     };
   }
 
@@ -219,7 +219,7 @@ export class Stream implements Flushable, SourceSink {
     let error: SluiceError | undefined;
     try {
       // A stream whose viewers all left while it waited for its turn opens nothing.
-      if (!this.#abort.signal.aborted) await this.#parts.source.run(this.#abort.signal, this);
+      if (!this.#abort.signal.aborted) await this.#parts.feed.run(this.#abort.signal, this);
     } catch (thrown) {
       error = SluiceError.from(thrown);
       if (error.code === 'internal') this.event('source crashed', { cause: String(error.cause) });

@@ -20,7 +20,7 @@ export function aceproxyRoutes({ directory, viewers }: { directory: StreamDirect
     packet_format: stream.packetFormat,
     log_bytes: stream.logBytes,
     log_seconds: Math.round(stream.logSeconds * 10) / 10,
-    ...(withClients && { engine: stream.engine ?? null, clients: directory.clientsOf(stream.key) }),
+    ...(withClients && { engine: stream.origin ?? null, clients: directory.clientsOf(stream.key) }),
   });
 
   app.get('/api/aceproxy/stats', async c => {

@@ -4,7 +4,7 @@ import type { DetachReason, ShardSettings, StreamState } from '../../../src/shar
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import { type FlushResult, FlushScheduler } from '../../../workers/shard/flush-scheduler.ts';
 import { Reader } from '../../../workers/shard/reader.ts';
-import type { Source, SourceSink } from '../../../workers/shard/source/source.ts';
+import type { Feed, SourceSink } from '../../../workers/shard/source/source.ts';
 import { Stream } from '../../../workers/shard/stream.ts';
 import { ScriptedOutlet } from '../support/scripted-outlet.ts';
 import { faultsIn, Multiplex, offsetsOf, PACKET_BYTES, PMT_PID, pidAt, pidsOf, VIDEO_PID } from '../support/ts.ts';
@@ -21,10 +21,10 @@ const SETTINGS: ShardSettings = {
   startStalledTimeoutMs: 1_000,
   emptyTimeoutMs: 1_000,
 };
-const INFO = { contentType: 'video/mp2t', infohash: 'a'.repeat(40), engineUrl: 'http://engine' };
+const INFO = { contentType: 'video/mp2t', infohash: 'a'.repeat(40), origin: 'http://engine' };
 
 /** A source that does what the test says. */
-class ScriptedSource implements Source {
+class ScriptedFeed implements Feed {
   runs = 0;
   sink!: SourceSink;
   signal!: AbortSignal;
@@ -59,7 +59,7 @@ interface Viewer {
 
 /** One stream with everything around it that a shard has. */
 class Rig {
-  readonly source = new ScriptedSource();
+  readonly source = new ScriptedFeed();
   readonly table = new ReaderTable(100);
   readonly counters = new ShardCounters();
   readonly states: [StreamState, string | undefined][] = [];
@@ -72,9 +72,9 @@ class Rig {
 
   constructor(settings: Partial<ShardSettings> = {}) {
     this.stream = new Stream(
-      { key: 'some-key', selector: { kind: 'infohash', value: INFO.infohash }, options: {} },
+      { key: 'some-key', sources: [] },
       {
-        source: this.source,
+        feed: this.source,
         settings: { ...SETTINGS, ...settings },
         flusher: new FlushScheduler(0, () => {}),
         counters: this.counters,

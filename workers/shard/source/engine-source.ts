@@ -1,19 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineClient, type Playback, type StartOptions } from '../../../src/engine/engine-client.ts';
 import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
-import { SluiceError } from '../../../src/shared/errors.ts';
-import type { Lease } from '../../../src/shared/protocol.ts';
-import type { StreamSpec } from '../../../src/shared/stream-spec.ts';
-import type { Source, SourceSink } from './source.ts';
+import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
+import type { Lease, LeaseRequest } from '../../../src/shared/protocol.ts';
+import type { SourceSpec } from '../../../src/shared/stream-spec.ts';
+import type { Feed, SourceSink } from './source.ts';
 import { type StartLimits, StartWatch } from './start-watch.ts';
 
 /** Who hands out engines. */
 export interface Leases {
-  acquire(spec: StreamSpec): Promise<Lease>;
+  acquire(request: Omit<LeaseRequest, 'leaseId'>): Promise<Lease>;
   /** Told how to stop the session, in case this thread dies before it can. */
   sessionOpened(lease: Lease, session: EngineSession): void;
-  release(lease: Lease): void;
+  /** Told that data flows. */
+  flowing(lease: Lease): void;
+  /** @param failure why the session ended, where that was the engine's or the content's fault */
+  release(lease: Lease, failure: ErrorCode | undefined): void;
 }
+
+/** What an engine source reads. */
+export type EngineSourceSpec = Extract<SourceSpec, { kind: 'engine' }>;
 
 /** Time limits of an engine source. */
 export interface EngineSourceLimits extends StartLimits {
@@ -29,25 +35,29 @@ const MAX_POLL_MS = 1_000;
 const BLIND_POLLS = 3;
 
 /** Reads a content through an AceStream engine: lease, session, playback, stop. */
-export class EngineSource implements Source {
-  readonly #spec: StreamSpec;
+export class EngineSource implements Feed {
+  readonly #spec: EngineSourceSpec;
   readonly #leases: Leases;
   readonly #limits: EngineSourceLimits;
 
-  constructor(spec: StreamSpec, leases: Leases, limits: EngineSourceLimits) {
+  constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
     this.#spec = spec;
     this.#leases = leases;
     this.#limits = limits;
   }
 
   async run(signal: AbortSignal, sink: SourceSink): Promise<void> {
-    const lease = await this.#leases.acquire(this.#spec);
+    const lease = await this.#leases.acquire({ content: this.#spec.content, avoid: [], waitMs: 0 });
     const client = new EngineClient(lease.engineUrl);
+    let failure: ErrorCode | undefined;
     try {
       if (!signal.aborted) await this.#runSession(client, lease, signal, sink);
+    } catch (error) {
+      failure = SluiceError.from(error).code;
+      throw error;
     } finally {
       await client.destroy();
-      this.#leases.release(lease);
+      this.#leases.release(lease, failure);
     }
   }
 
@@ -103,8 +113,11 @@ export class EngineSource implements Source {
     });
     try {
       const playback = await client.openPlayback(session, either);
-      sink.opened({ contentType: playback.contentType, infohash: session.infohash, engineUrl: lease.engineUrl });
-      await this.#read(playback, either, sink, () => firstByte.abort());
+      sink.opened({ contentType: playback.contentType, infohash: session.infohash, origin: lease.engineUrl });
+      await this.#read(playback, either, sink, () => {
+        firstByte.abort();
+        this.#leases.flowing(lease);
+      });
     } catch (error) {
       throw startFailure ?? error;
     } finally {

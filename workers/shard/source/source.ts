@@ -1,19 +1,49 @@
-/** What a source tells its stream. */
+/** Ways to read a source anew after it broke, the cheapest first. */
+export const RUNGS = ['reopen', 'new-session', 'other-engine'] as const;
+/** One step of the recovery ladder that stays on the same source. */
+export type Rung = (typeof RUNGS)[number];
+
+/** What a source says when its upstream was opened. */
+export interface Opened {
+  contentType: string;
+  /** Where the bytes come from, as logs and administrators may see it: an engine's origin, or a host. */
+  origin: string;
+  /** The content's infohash, where it is one of an engine. */
+  infohash: string | undefined;
+}
+
+/** What a source tells whoever runs it. */
 export interface SourceSink {
   /** The upstream was opened; its bytes follow. */
-  opened(info: { contentType: string; infohash: string; engineUrl: string }): void;
-  /** The next bytes, in pieces of any size; the buffer is only valid during the call. */
+  opened(info: Opened): void;
+  /** The next bytes, in pieces of any size; the buffer is only valid during the call and may be changed by it. */
   data(chunk: Buffer): void;
   /** Something worth a line in the log. */
   event(name: string, details: Record<string, string | number | boolean>): void;
 }
 
-/** Reads one upstream into a stream. It only runs; whether it is run again is somebody else's decision. */
+/** Reads one upstream. It only runs; whether and how it is run again is its supervisor's decision. */
 export interface Source {
+  /** The rungs that make sense for this kind of source. */
+  readonly rungs: readonly Rung[];
   /**
-   * Reads until the upstream ends. Settles only when everything it opened is closed again.
+   * Reads until the upstream ends. Only one run at a time.
+   * @param how for the first time, or by which rung; what an earlier run opened and this rung does not need is closed
    * @param signal ends the run; it then resolves
+   * @returns when a content that has an end came to it, or the signal fired
    * @throws SluiceError why the upstream could not be read, or stopped bringing bytes
+   */
+  run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void>;
+  /** Closes whatever runs have left open, such as a session; settles when all is closed. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a stream gets its bytes from, whatever has to be done to keep them coming. */
+export interface Feed {
+  /**
+   * Reads until nothing more can be had. Settles only when everything it opened is closed again.
+   * @param signal ends the run; it then resolves
+   * @throws SluiceError why there is nothing more
    */
   run(signal: AbortSignal, sink: SourceSink): Promise<void>;
 }
