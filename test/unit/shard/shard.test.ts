@@ -1,7 +1,7 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { SluiceError } from '../../../src/shared/errors.ts';
-import type { Lease, ShardNotification } from '../../../src/shared/protocol.ts';
+import type { Lease, LeaseRequest, ShardNotification } from '../../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import type { StreamSpec } from '../../../src/shared/stream-spec.ts';
 import { relayHub } from '../../../workers/shard/relay-outlet.ts';
@@ -12,7 +12,7 @@ const HASH = 'a'.repeat(40);
 
 /** What the shard asked the front for, to be answered by the test. */
 interface Question {
-  spec: StreamSpec;
+  request: Omit<LeaseRequest, 'leaseId'>;
   grant: (lease: Lease) => void;
   refuse: (error: SluiceError) => void;
 }
@@ -46,8 +46,9 @@ class Rig {
     },
     notification => this.told.push(notification),
     {
-      acquire: spec => new Promise((grant, refuse) => this.questions.push({ spec, grant, refuse })),
+      acquire: request => new Promise((grant, refuse) => this.questions.push({ request, grant, refuse })),
       sessionOpened: () => {},
+      flowing: () => {},
       release: ({ leaseId }) => this.released.push(leaseId),
     },
     { relay: relayHub, handoff: undefined },
@@ -61,7 +62,8 @@ class Rig {
     ports.push(port1);
     port1.on('message', () => {});
     const id = this.#nextId++;
-    const stream = { key, selector: { kind: 'infohash', value: key }, options: {} } as const;
+    const selector = { kind: 'infohash', value: key } as const;
+    const stream: StreamSpec = { key, sources: [{ kind: 'engine', content: key, selector, options: {} }] };
     this.#shard.attach({ type: 'attach', readerId: id, slot: id, stream, outlet: { kind: 'relay', port: port2 } });
     return port1;
   }
@@ -82,7 +84,7 @@ describe('a shard', () => {
     const rig = new Rig();
     for (const key of [HASH, HASH, 'b'.repeat(40)]) rig.viewer(key);
     await until('the leases are asked for', () => rig.questions.length === 2);
-    expect(rig.questions.map(({ spec }) => spec.key)).toEqual([HASH, 'b'.repeat(40)]);
+    expect(rig.questions.map(({ request }) => request.content)).toEqual([HASH, 'b'.repeat(40)]);
     expect((await rig.handlers.streams({})).map(({ readers }) => readers)).toEqual([1, 2]); // The newer first.
   });
 

@@ -416,7 +416,7 @@ describe('a stream that is live', () => {
     expect(rig.stream.snapshot(performance.now())).toMatchObject({
       key: 'some-key',
       infohash: INFO.infohash,
-      engine: INFO.engineUrl,
+      origin: INFO.origin,
       state: 'live',
       readers: 2,
       bytesIn: rig.counters.get('bytesIn'),
