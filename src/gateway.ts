@@ -13,6 +13,7 @@ import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
+import { Budget, SEGMENT_BYTES } from './shared/budget.ts';
 import type { ShardNotification } from './shared/protocol.ts';
 import { ReaderTable } from './shared/reader-table.ts';
 import { handOff, relay } from './viewers/handoff.ts';
@@ -37,7 +38,9 @@ const CLOSING_RESERVE_MS = 250;
 export class Gateway {
   readonly #config: Config;
   readonly #log: Logger;
+  readonly #libc: typeof Libc | undefined;
   readonly #demo: Demo | undefined;
+  readonly #budget: Budget;
   readonly #engines: EnginePool;
   readonly #shards: ShardPool;
   readonly #viewers: Viewers;
@@ -55,10 +58,16 @@ export class Gateway {
     const { config, log, version, onFatal } = options;
     this.#config = config;
     this.#log = log;
+    this.#libc = libc;
     this.#demo = demo;
     const metrics = new Metrics();
     const journal = new Journal(log, metrics);
     const readers = new ReaderTable(config.maxViewers);
+    this.#budget = new Budget({
+      shards: config.shards,
+      streams: config.maxStreams,
+      segments: Math.floor(config.memoryBudget / SEGMENT_BYTES),
+    });
     const engineUrls = !config.acestreamEnabled ? [] : demo === undefined ? config.engines : [demo.engineUrl];
     this.#engines = new EnginePool(engineUrls, config.engineHealthIntervalMs, config.maxStreams, status =>
       journal.engineChanged(status),
@@ -68,6 +77,7 @@ export class Gateway {
       settings: {
         staleClientTimeoutMs: config.staleClientTimeoutMs,
         flushBudgetMs: config.flushBudgetMs,
+        zeroCopy: config.zeroCopy,
         logMs: config.logMs,
         logBytes: config.logBytes,
         noResponseTimeoutMs: config.acestreamNoResponseTimeoutMs,
@@ -76,11 +86,13 @@ export class Gateway {
         emptyTimeoutMs: config.acestreamEmptyTimeoutMs,
       },
       readers,
+      budget: this.#budget,
       createEpoll: libc?.createEpoll,
       events: {
         ready: shard => this.#viewers.attachAll(shard),
         died: (shard, cause) => {
           journal.shardDied(shard, cause);
+          this.#reclaimMemory(shard);
           return this.#engines.reclaim(shard);
         },
         failed: (shard, cause) => onFatal(new Error(`shard ${shard} can't be started: ${cause.message}`, { cause })),
@@ -158,10 +170,16 @@ export class Gateway {
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
     await this.#shards.close(graceMs);
+    // A thread that had to be ended gives nothing back itself.
+    for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.#server.close();
     await Promise.race([Promise.all([this.#engines.close(), this.#demo?.close()]), delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
+  }
+
+  #reclaimMemory(shard: number): void {
+    this.#budget.reclaim(shard, file => this.#libc?.freeMemoryFile(file, SEGMENT_BYTES));
   }
 
   #apply(shard: number, notification: ShardNotification): void {

@@ -1,5 +1,6 @@
 /** Entry of a shard thread: wiring only. */
 import { parentPort, workerData } from 'node:worker_threads';
+import { Budget } from '../src/shared/budget.ts';
 import type {
   FrontNotification,
   FrontRequests,
@@ -9,6 +10,7 @@ import type {
 } from '../src/shared/protocol.ts';
 import { ShardLink } from '../src/shared/shard-link.ts';
 import { relayHub } from './shard/relay-outlet.ts';
+import { HeapSegments } from './shard/segments.ts';
 import { Shard } from './shard/shard.ts';
 import type { Leases } from './shard/source/engine-source.ts';
 
@@ -29,7 +31,13 @@ const leases: Leases = {
 // Loaded only where descriptors are shared: elsewhere its native calls don't exist.
 const handoff =
   boot.epollFd === undefined ? undefined : new (await import('./shard/handoff-outlet.ts')).HandoffHub(boot.epollFd);
-const shard = new Shard(boot, notification => link.notify(notification), leases, { relay: relayHub, handoff });
+const budget = new Budget(boot.budget.limits, boot.budget.buffer);
+const segments =
+  handoff === undefined || !boot.settings.zeroCopy
+    ? new HeapSegments(budget, boot.index)
+    : new (await import('./shard/file-segments.ts')).FileSegments(budget, boot.index);
+const hubs = { relay: relayHub, handoff };
+const shard = new Shard(boot, notification => link.notify(notification), leases, hubs, budget, segments);
 const link = new ShardLink<ShardRequests, FrontRequests, ShardNotification, FrontNotification>(
   parentPort,
   shard.handlers,

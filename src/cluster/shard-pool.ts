@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Backoff } from '../shared/backoff.ts';
+import type { Budget } from '../shared/budget.ts';
 import type {
   Lease,
   LeaseRequest,
@@ -37,6 +38,7 @@ export interface ShardPoolParts {
   shards: number;
   settings: ShardSettings;
   readers: ReaderTable;
+  budget: Budget;
   /** Makes an epoll descriptor; undefined where sockets are relayed. */
   createEpoll: (() => number) | undefined;
   events: ShardPoolEvents;
@@ -58,11 +60,12 @@ export class ShardPool {
   #restarts = 0;
   #allReady: () => void = () => {};
 
-  constructor({ shards, settings, readers, createEpoll, events }: ShardPoolParts) {
+  constructor({ shards, settings, readers, budget, createEpoll, events }: ShardPoolParts) {
     this.#events = events;
     this.#members = Array.from({ length: shards }, (_, index) => {
       const counters = new ShardCounters();
-      const boot = { index, settings, readers: readers.buffer, counters: counters.buffer };
+      const shared = { buffer: budget.buffer, limits: budget.limits };
+      const boot = { index, settings, readers: readers.buffer, counters: counters.buffer, budget: shared };
       const handle = new ShardHandle(boot, createEpoll, {
         ready: () => this.#onReady(index),
         died: (_handle, cause, booted) => void this.#onDied(index, cause, booted),

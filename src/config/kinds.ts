@@ -1,4 +1,4 @@
-import { availableParallelism } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
@@ -63,19 +63,38 @@ export const milliseconds = (min: number, max: number): Kind<number> => ({
   schema: wholeNumber(min, max),
 });
 
+const size = (min: number) =>
+  z
+    .string()
+    .toUpperCase()
+    .regex(/^\d+[KMG]?$/)
+    .transform(text => {
+      const suffix = text.replace(/\d+/, '') as keyof typeof BYTES_PER_SUFFIX;
+      return Number.parseInt(text, 10) * BYTES_PER_SUFFIX[suffix];
+    })
+    .pipe(z.int().min(min * BYTES_PER_SUFFIX.M));
+
 /** A size: plain bytes, or a number with K, M or G (powers of 1024). */
 export const mebibytes = (min: number): Kind<number> => ({
   accepts: `a size of at least ${min}M, in bytes or with K, M or G (such as 48M)`,
   unit: 'bytes',
-  schema: z
-    .string()
-    .toUpperCase()
-    .regex(/^\d+[KMG]?$/)
-    .transform(size => {
-      const suffix = size.replace(/\d+/, '') as keyof typeof BYTES_PER_SUFFIX;
-      return Number.parseInt(size, 10) * BYTES_PER_SUFFIX[suffix];
-    })
-    .pipe(z.int().min(min * BYTES_PER_SUFFIX.M)),
+  schema: size(min),
+});
+
+/** The memory this process may use: that of its container, or else of the machine. */
+function availableBytes(): number {
+  const constrained = process.constrainedMemory();
+  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem();
+}
+
+/** A share of the memory: half of what there is, unless a size is given. */
+export const memoryBudget = (min: number): Kind<number> => ({
+  accepts: `auto or a size of at least ${min}M, in bytes or with K, M or G (such as 512M)`,
+  unit: 'bytes',
+  schema: z.union([
+    z.literal('auto').transform(() => Math.max(min * BYTES_PER_SUFFIX.M, Math.floor(availableBytes() / 2))),
+    size(min),
+  ]),
 });
 
 /** The number of shards. One core is left to the front, which accepts viewers and answers everything else. */

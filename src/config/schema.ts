@@ -3,6 +3,7 @@ import {
   host,
   type Kind,
   mebibytes,
+  memoryBudget,
   milliseconds,
   oneOf,
   origins,
@@ -267,6 +268,20 @@ export const OPTIONS = {
     kind: mebibytes(1),
     default: '48M',
     doc: 'The most that the packet log of a stream may hold.',
+  },
+  memoryBudget: {
+    env: 'MEMORY_BUDGET',
+    section: 'Streaming',
+    kind: memoryBudget(16),
+    default: 'auto',
+    doc: 'The most that all packet logs may hold together; auto is half of the memory. Near it logs shrink, at it new streams get 503.',
+  },
+  zeroCopy: {
+    env: 'ZERO_COPY',
+    section: 'Streaming',
+    kind: flag,
+    default: 'true',
+    doc: 'Whether sockets refer to the packet log instead of copying from it, where viewers are handed off.',
   },
   maxViewers: {
     env: 'MAX_VIEWERS',

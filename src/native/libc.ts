@@ -1,8 +1,9 @@
 /**
- * The few libc calls Node has no API for, through koffi. Linux only: everything here is about handing a socket's
- * descriptor from one thread to another (docs/adr/0001-borrowed-descriptors.md). Descriptors are plain numbers, valid
- * in every thread of the process.
+ * The few libc calls Node has no API for, through koffi. Linux only: handing a socket's descriptor from one thread to
+ * another (docs/adr/0001-borrowed-descriptors.md), and sending from memory files without a copy
+ * (docs/adr/0005-zero-copy-log.md). Descriptors are plain numbers, valid in every thread of the process.
  */
+import { closeSync } from 'node:fs';
 import koffi from 'koffi';
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -14,6 +15,12 @@ const EINTR = 4;
 const EAGAIN = 11;
 const ENOMEM = 12;
 const ENOBUFS = 105;
+/** What a kernel or a sandbox without sendfile from memory files to sockets says. */
+const UNSUPPORTED_ERRNOS = new Set([1 /* EPERM */, 22 /* EINVAL */, 38 /* ENOSYS */, 95 /* EOPNOTSUPP */]);
+const MFD_CLOEXEC = 1;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MAP_FAILED = 2 ** 64;
 const EPOLL_CTL_ADD = 1;
 const EPOLL_CTL_DEL = 2;
 const EPOLLOUT = 0x004;
@@ -32,6 +39,13 @@ const MAX_EVENTS = 256;
 const libc = koffi.load(null);
 const fcntl = libc.func('int fcntl(int fd, int command, int argument)');
 const send = libc.func('int64_t send(int fd, uintptr_t buffer, size_t length, int flags)');
+const sendfile = libc.func('int64_t sendfile(int socket, int file, uintptr_t offset, size_t length)');
+const memfdCreate = libc.func('int memfd_create(const char *name, unsigned int flags)');
+const ftruncate = libc.func('int ftruncate(int fd, int64_t length)');
+const mmap = libc.func(
+  'uintptr_t mmap(uintptr_t at, size_t length, int protection, int flags, int fd, int64_t offset)',
+);
+const munmap = libc.func('int munmap(uintptr_t address, size_t length)');
 const shutdown = libc.func('int shutdown(int fd, int how)');
 const epollCreate1 = libc.func('int epoll_create1(int flags)');
 const epollCtl = libc.func('int epoll_ctl(int epollFd, int operation, int fd, uint8_t *event)');
@@ -75,6 +89,60 @@ export function sendNow(fd: number, buffer: Buffer, from: number, length: number
     if (errno === EINTR) continue;
     return errno === EAGAIN || errno === ENOMEM || errno === ENOBUFS ? 0 : -1;
   }
+}
+
+/** What {@link sendFileNow} returns where the system can't do it. */
+export const UNSUPPORTED = -2;
+
+/** sendfile takes its offset by address: a cell that stays where it is, so that no call allocates. */
+const offsetCell = new Uint32Array(1024);
+const offsetAddress = Number(koffi.address(offsetCell));
+
+/**
+ * Sends part of a memory file to a socket without waiting and without copying: the socket refers to the file's pages,
+ * so they may not be changed any more.
+ * @returns bytes taken, 0 when the socket is full, -1 when the connection is gone, or {@link UNSUPPORTED}
+ */
+export function sendFileNow(fd: number, file: number, from: number, length: number): number {
+  for (;;) {
+    offsetCell[0] = from;
+    offsetCell[1] = 0;
+    const taken = sendfile(fd, file, offsetAddress, length) as number;
+    if (taken >= 0) return taken;
+    const errno = koffi.errno();
+    if (errno === EINTR) continue;
+    if (errno === EAGAIN || errno === ENOMEM || errno === ENOBUFS) return 0;
+    return UNSUPPORTED_ERRNOS.has(errno) ? UNSUPPORTED : -1;
+  }
+}
+
+/** A file that lives in memory only, mapped so that it can be filled like a buffer. */
+export interface MemoryFile {
+  fd: number;
+  address: number;
+  /** The mapping; not to be touched after {@link freeMemoryFile}. */
+  buffer: Buffer;
+}
+
+/**
+ * A new memory file. Its pages come into being as they are filled.
+ * @throws Error when the process is out of descriptors or memory
+ */
+export function createMemoryFile(bytes: number): MemoryFile {
+  const fd = check(memfdCreate('sluice-log', MFD_CLOEXEC), 'memfd_create');
+  const address = ftruncate(fd, bytes) < 0 ? MAP_FAILED : Number(mmap(0, bytes, PROT_READ_WRITE, MAP_SHARED, fd, 0));
+  if (address >= MAP_FAILED) {
+    const errno = koffi.errno();
+    closeSync(fd);
+    throw new Error(`mmap of a memory file failed with errno ${errno}`);
+  }
+  return { fd, address, buffer: Buffer.from(koffi.view(address, bytes)) };
+}
+
+/** Lets go of a memory file. Pages that sockets still refer to keep their bytes until those are sent. */
+export function freeMemoryFile({ fd, address }: Pick<MemoryFile, 'fd' | 'address'>, bytes: number): void {
+  munmap(address, bytes);
+  closeSync(fd);
 }
 
 /** Ends the connection in both directions: the peer gets its FIN after what was written. Harmless on a dead one. */

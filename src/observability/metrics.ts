@@ -17,6 +17,11 @@ const SHARD_TOTALS: readonly [counter: ShardCounter, name: string, help: string]
   ['bytesIn', 'sluice_upstream_bytes_total', 'Bytes read from upstreams'],
   ['bytesOut', 'sluice_reader_bytes_total', "Bytes written to viewers' sockets"],
   ['bytesDiscarded', 'sluice_upstream_discarded_bytes_total', 'Upstream bytes dropped while looking for packets'],
+  [
+    'bytesWithoutMemory',
+    'sluice_upstream_unstored_bytes_total',
+    'Upstream bytes dropped because the memory budget was used up',
+  ],
   ['resyncs', 'sluice_upstream_resyncs_total', 'Times an upstream lost its packet grid'],
   ['joins', 'sluice_reader_joins_total', 'Readers that got their first bytes'],
   ['skips', 'sluice_reader_skips_total', 'Times a slow reader was moved ahead'],

@@ -27,6 +27,7 @@ const CATALOGUE = {
   stream_closed: { status: 503, retryAfterSeconds: 5 },
   viewers_full: { status: 503, retryAfterSeconds: 10 },
   streams_full: { status: 503, retryAfterSeconds: 10 },
+  memory_full: { status: 503, retryAfterSeconds: 10 },
   shutting_down: { status: 503, retryAfterSeconds: 5 },
   link_closed: { status: 500, retryAfterSeconds: 0 },
   link_timeout: { status: 504, retryAfterSeconds: 0 },

@@ -3,6 +3,7 @@
  * don't. docs/lifecycle.md draws who sends what when.
  */
 import type { MessagePort } from 'node:worker_threads';
+import type { BudgetLimits } from './budget.ts';
 import type { ErrorCode, WireError } from './errors.ts';
 import type { StreamKey, StreamSpec } from './stream-spec.ts';
 
@@ -36,6 +37,8 @@ export interface ShardBoot {
   readers: SharedArrayBuffer;
   /** Shared memory of a {@link import('./reader-table.ts').ShardCounters}. */
   counters: SharedArrayBuffer;
+  /** Shared memory of a {@link import('./budget.ts').Budget}, and what it is limited to. */
+  budget: { buffer: SharedArrayBuffer; limits: BudgetLimits };
   /** epoll descriptor owned by the front, or undefined where nothing is handed off. */
   epollFd: number | undefined;
   settings: ShardSettings;
@@ -45,6 +48,8 @@ export interface ShardBoot {
 export interface ShardSettings {
   staleClientTimeoutMs: number;
   flushBudgetMs: number;
+  /** Whether logs lie in memory files that sockets refer to, where sockets are handed off. */
+  zeroCopy: boolean;
   logMs: number;
   logBytes: number;
   noResponseTimeoutMs: number;

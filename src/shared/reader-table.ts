@@ -85,6 +85,7 @@ export const SHARD_COUNTERS = [
   'bytesIn',
   'bytesOut',
   'bytesDiscarded',
+  'bytesWithoutMemory',
   'joins',
   'skips',
   'skippedBytes',

@@ -1,11 +1,14 @@
-import { SocketPoller, sendNow, shutdownSocket } from '../../src/native/libc.ts';
+import { SocketPoller, sendFileNow, sendNow, shutdownSocket, UNSUPPORTED } from '../../src/native/libc.ts';
 import type { OutletSpec } from '../../src/shared/protocol.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
+import type { SegmentMemory } from './segments.ts';
 
 /** A close of an idle viewer is seen within this. */
 const POLL_MS = 40;
 /** While viewers drain their backlog, room in their sockets is used this soon. */
 const BUSY_POLL_MS = 2;
+/** From here on referring to the log's pages is cheaper than copying them (docs/benchmarks.md). */
+const ZERO_COPY_MIN_BYTES = 8_192;
 
 /**
  * Writes straight to viewers' sockets. The descriptors belong to the front, which closes them once a reader is
@@ -16,6 +19,8 @@ export class HandoffHub implements OutletHub<Extract<OutletSpec, { kind: 'handof
   readonly #poller: SocketPoller;
   readonly #events = new Map<number, OutletEvents>();
   #timer: NodeJS.Timeout | undefined;
+  /** Until the system says that it can't. */
+  #zeroCopy = true;
 
   /** @param epollFd epoll descriptor that the front created for this shard */
   constructor(epollFd: number) {
@@ -29,12 +34,22 @@ export class HandoffHub implements OutletHub<Extract<OutletSpec, { kind: 'handof
     this.#schedule(POLL_MS);
     return {
       write: (buffer, from, length) => sendNow(fd, buffer, from, length),
+      forward: (segment, from, length) => this.#forward(fd, segment, from, length),
       end: () => {
         this.#poller.remove(fd);
         this.#events.delete(slot);
         shutdownSocket(fd);
       },
     };
+  }
+
+  #forward(fd: number, segment: SegmentMemory, from: number, length: number): number {
+    if (segment.fd >= 0 && length >= ZERO_COPY_MIN_BYTES && this.#zeroCopy) {
+      const taken = sendFileNow(fd, segment.fd, from, length);
+      if (taken !== UNSUPPORTED) return taken;
+      this.#zeroCopy = false;
+    }
+    return sendNow(fd, segment.buffer, from, length);
   }
 
   #schedule(delayMs: number): void {

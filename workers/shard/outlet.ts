@@ -1,3 +1,5 @@
+import type { SegmentMemory } from './segments.ts';
+
 /** The way from a reader to its viewer's socket; handoff and relay look the same from here. */
 export interface Outlet {
   /**
@@ -6,6 +8,8 @@ export interface Outlet {
    *   when it isn't any more), -1 when the viewer is gone
    */
   write(buffer: Buffer, from: number, length: number): number;
+  /** Offers bytes of the packet log, without copying them where that is cheaper; else like {@link write}. */
+  forward(segment: SegmentMemory, from: number, length: number): number;
   /** Ends the connection after what was taken. Nothing may be written afterwards; no event follows. */
   end(): void;
 }

@@ -1,4 +1,5 @@
-import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
+import { SEGMENT_BYTES } from '../../src/shared/budget.ts';
+import type { SegmentMemory, SegmentStore } from './segments.ts';
 
 /** A place in the log where a reader can begin. */
 export interface EntryPoint {
@@ -8,11 +9,10 @@ export interface EntryPoint {
   tables: Buffer;
 }
 
-/** A stretch of the log; readers write to their sockets straight from its buffer. */
-export interface Segment {
+/** A stretch of the log; readers write to their sockets straight from it. */
+export interface Segment extends SegmentMemory {
   /** Offset of the buffer's first byte. */
   base: number;
-  buffer: Buffer;
   /** How much of the buffer holds data. */
   filled: number;
   /** When its first and its last bytes came, in ms of the monotonic clock. */
@@ -20,27 +20,35 @@ export interface Segment {
   lastMs: number;
 }
 
-/** About 1 MiB, a whole number of packets. */
-const SEGMENT_BYTES = 5578 * PACKET_BYTES;
+/** How much a log keeps. */
+export interface PacketLogLimits {
+  /** Most bytes kept, rounded up to whole segments. */
+  maxBytes: number;
+  /** How long bytes are kept that nobody needs; the newest random-access point stays until a newer one comes. */
+  maxAgeMs: number;
+}
 
 /**
  * The recent past of one stream, shared by all its readers: bytes at absolute offsets, written once and never moved.
- * For MPEG-TS every offset that is a multiple of 188 is the start of a packet. Bounded by age and by bytes.
+ * For MPEG-TS every offset that is a multiple of 188 is the start of a packet. Bounded by bytes, by the process's
+ * budget, and by age; age spares what a reader who keeps up has still to get, such as the burst of a start.
  */
 export class PacketLog {
-  readonly #maxBytes: number;
-  readonly #maxAgeMs: number;
+  readonly #limits: PacketLogLimits;
+  readonly #store: SegmentStore;
+  readonly #neededFrom: (nowMs: number) => number;
   readonly #segments: Segment[] = [];
   readonly #points: EntryPoint[] = [];
   #end = 0;
 
   /**
-   * @param maxBytes most bytes kept, rounded up to whole segments
-   * @param maxAgeMs how long bytes are kept; the newest random-access point stays until a newer one comes
+   * @param store where memory comes from
+   * @param neededFrom the lowest offset that a reader who keeps up has still to get
    */
-  constructor(maxBytes: number, maxAgeMs: number) {
-    this.#maxBytes = maxBytes;
-    this.#maxAgeMs = maxAgeMs;
+  constructor(limits: PacketLogLimits, store: SegmentStore, neededFrom: (nowMs: number) => number) {
+    this.#limits = limits;
+    this.#store = store;
+    this.#neededFrom = neededFrom;
   }
 
   /** Offset of the oldest byte kept. */
@@ -75,12 +83,16 @@ export class PacketLog {
     this.#points.push(point);
   }
 
-  /** Copies a run of bytes to the end of the log. */
-  append(run: Buffer, nowMs: number): void {
+  /**
+   * Copies a run of bytes to the end of the log.
+   * @returns how many of them there was memory for
+   */
+  append(run: Buffer, nowMs: number): number {
     let from = 0;
     while (from < run.length) {
       let segment = this.#segments.at(-1);
       if (segment === undefined || segment.filled === SEGMENT_BYTES) segment = this.#addSegment(nowMs);
+      if (segment === undefined) break;
       const count = Math.min(run.length - from, SEGMENT_BYTES - segment.filled);
       run.copy(segment.buffer, segment.filled, from, from + count);
       segment.filled += count;
@@ -88,6 +100,18 @@ export class PacketLog {
       from += count;
       this.#end += count;
     }
+    return from;
+  }
+
+  /** Shrinks to what may be held now; a log that gets no bytes gives memory back this way. */
+  shrink(): void {
+    while (this.#segments.length > Math.max(1, this.#store.segmentsPerStream)) this.#dropOldest();
+    this.#forgetPoints();
+  }
+
+  /** Gives all memory back. Nothing can be read from the log any more. */
+  close(): void {
+    while (this.#segments.length > 0) this.#dropOldest();
   }
 
   /** The segment that holds `offset`, which lies between {@link start} and {@link end}. */
@@ -107,35 +131,44 @@ export class PacketLog {
     return Buffer.concat(parts);
   }
 
-  #addSegment(nowMs: number): Segment {
-    const recycled = this.#trim(nowMs);
-    const segment = {
-      base: this.#end,
-      buffer: recycled ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES),
-      filled: 0,
-      firstMs: nowMs,
-      lastMs: nowMs,
-    };
+  #addSegment(nowMs: number): Segment | undefined {
+    this.#trim(nowMs);
+    let memory = this.#store.take();
+    if (memory === undefined && this.#segments.length > 0) {
+      // Other logs hold all there is, so this one makes do with what it has.
+      this.#dropOldest();
+      memory = this.#store.take();
+    }
+    this.#forgetPoints();
+    if (memory === undefined) return undefined;
+    const segment = { ...memory, base: this.#end, filled: 0, firstMs: nowMs, lastMs: nowMs };
     this.#segments.push(segment);
     return segment;
   }
 
-  /** Drops what is too old or too much; returns a dropped buffer, which nobody reads any more, for use again. */
-  #trim(nowMs: number): Buffer | undefined {
-    let recycled: Buffer | undefined;
-    const keepFrom = this.#points.at(-1)?.offset ?? Number.POSITIVE_INFINITY;
+  /** Drops what is too much, or old and needed by nobody, so that one more segment may be held. */
+  #trim(nowMs: number): void {
+    const { maxBytes, maxAgeMs } = this.#limits;
+    const most = Math.min(Math.ceil(maxBytes / SEGMENT_BYTES), this.#store.segmentsPerStream);
+    while (this.#segments.length > 0 && this.#segments.length >= most) this.#dropOldest();
+    let keepFrom: number | undefined;
     while (this.#segments.length > 0) {
       const oldest = this.#segments[0]!;
-      const full = this.#segments.length * SEGMENT_BYTES >= this.#maxBytes;
-      const old = nowMs - oldest.lastMs > this.#maxAgeMs && oldest.base + oldest.filled <= keepFrom;
-      if (!full && !old) break;
-      this.#segments.shift();
-      recycled = oldest.buffer;
+      if (nowMs - oldest.lastMs <= maxAgeMs) break;
+      keepFrom ??= Math.min(this.#points.at(-1)?.offset ?? Number.POSITIVE_INFINITY, this.#neededFrom(nowMs));
+      if (oldest.base + oldest.filled > keepFrom) break;
+      this.#dropOldest();
     }
+  }
+
+  #dropOldest(): void {
+    this.#store.give(this.#segments.shift()!);
+  }
+
+  #forgetPoints(): void {
     const { start } = this;
     let gone = 0;
     while (gone < this.#points.length && this.#points[gone]!.offset < start) gone++;
     if (gone > 0) this.#points.splice(0, gone);
-    return recycled;
   }
 }

@@ -1,3 +1,4 @@
+import { SEGMENT_BYTES } from '../../src/shared/budget.ts';
 import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 import type { ReaderTable } from '../../src/shared/reader-table.ts';
 import { StateMachine, type Transitions } from '../../src/shared/state-machine.ts';
@@ -15,7 +16,7 @@ export const READER_TRANSITIONS: Transitions<ReaderState, 'join' | 'detach'> = {
 };
 
 /** Most bytes one reader may take in one pass, so that a joiner's burst doesn't hold the others up. */
-const MAX_PUMP_BYTES = 1 << 20;
+const MAX_PUMP_BYTES = SEGMENT_BYTES;
 
 /** What a pass brought for one reader. */
 export type PumpResult = 'live' | 'more' | 'blocked' | 'lost-place' | 'gone';
@@ -67,6 +68,11 @@ export class Reader {
   /** For how long the viewer has taken nothing although there was something. */
   stuckMs(nowMs: number): number {
     return this.#stuckSinceMs === 0 ? 0 : nowMs - this.#stuckSinceMs;
+  }
+
+  /** Where in the log it goes on. */
+  get cursor(): number {
+    return this.#cursor;
   }
 
   /** Bytes written since the last call. */
@@ -136,7 +142,7 @@ export class Reader {
       const segment = log.segmentAt(this.#cursor);
       const from = this.#cursor - segment.base;
       const wanted = segment.filled - from;
-      const taken = this.#write(segment.buffer, from, wanted);
+      const taken = this.#count(this.#outlet!.forward(segment, from, wanted));
       if (taken < 0) return 'gone';
       this.#cursor += taken;
       budget -= taken;
@@ -177,7 +183,10 @@ export class Reader {
   }
 
   #write(buffer: Buffer, from: number, length: number): number {
-    const taken = this.#outlet!.write(buffer, from, length);
+    return this.#count(this.#outlet!.write(buffer, from, length));
+  }
+
+  #count(taken: number): number {
     if (taken > 0) {
       this.#table.addBytes(this.slot, taken);
       this.#written += taken;

@@ -24,18 +24,20 @@ export const relayHub: OutletHub<Extract<OutletSpec, { kind: 'relay' }>> = {
       if (open) events.onWritable();
     });
     port.on('close', gone);
+    const write = (buffer: Buffer, from: number, length: number): number => {
+      if (!open) return -1;
+      const count = Math.min(length, creditBytes);
+      if (count > 0) {
+        const chunk = new Uint8Array(count);
+        chunk.set(buffer.subarray(from, from + count));
+        creditBytes -= count;
+        port.postMessage({ type: 'chunk', chunk } satisfies RelayToFront, [chunk.buffer]);
+      }
+      return count;
+    };
     return {
-      write(buffer, from, length) {
-        if (!open) return -1;
-        const count = Math.min(length, creditBytes);
-        if (count > 0) {
-          const chunk = new Uint8Array(count);
-          chunk.set(buffer.subarray(from, from + count));
-          creditBytes -= count;
-          port.postMessage({ type: 'chunk', chunk } satisfies RelayToFront, [chunk.buffer]);
-        }
-        return count;
-      },
+      write,
+      forward: ({ buffer }, from, length) => write(buffer, from, length),
       end() {
         if (!open) return;
         open = false;

@@ -1,4 +1,5 @@
 import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import type { Budget } from '../../src/shared/budget.ts';
 import { SluiceError } from '../../src/shared/errors.ts';
 import type {
   AttachNotification,
@@ -16,6 +17,7 @@ import type { StreamKey } from '../../src/shared/stream-spec.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 import { Reader } from './reader.ts';
+import type { SegmentStore } from './segments.ts';
 import { EngineSource, type EngineSourceSpec, type Leases } from './source/engine-source.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
@@ -37,6 +39,8 @@ export class Shard implements StreamObserver {
   readonly #counters: ShardCounters;
   readonly #flusher: FlushScheduler;
   readonly #hubs: OutletHubs;
+  readonly #budget: Budget;
+  readonly #segments: SegmentStore;
   /** Every stream that is not closed; of one key, the newest is the current one. */
   readonly #streams = new Set<Stream>();
   readonly #current = new Map<StreamKey, Stream>();
@@ -48,8 +52,17 @@ export class Shard implements StreamObserver {
    * @param notify tells the front something
    * @param leases asks the front for engines
    * @param hubs ways to reach viewers
+   * @param budget what the process may hold
+   * @param segments where packet logs get their memory
    */
-  constructor(boot: ShardBoot, notify: (notification: ShardNotification) => void, leases: Leases, hubs: OutletHubs) {
+  constructor(
+    boot: ShardBoot,
+    notify: (notification: ShardNotification) => void,
+    leases: Leases,
+    hubs: OutletHubs,
+    budget: Budget,
+    segments: SegmentStore,
+  ) {
     this.#boot = boot;
     this.#notify = notify;
     this.#leases = leases;
@@ -60,6 +73,8 @@ export class Shard implements StreamObserver {
       this.#counters.add('flushMs', tookMs);
     });
     this.#hubs = hubs;
+    this.#budget = budget;
+    this.#segments = segments;
     this.#loopDelay.enable();
     setInterval(
       () => {
@@ -107,8 +122,9 @@ export class Shard implements StreamObserver {
     );
     stream.attach(reader);
     if (stream === existing) return;
-    if (this.#draining) {
-      stream.detach(reader, 'shutdown', new SluiceError('shutting_down', 'The gateway is shutting down.'));
+    const refusal = this.#admit();
+    if (refusal !== undefined) {
+      stream.detach(reader, refusal.code === 'shutting_down' ? 'shutdown' : 'start-failed', refusal);
       return;
     }
     this.#streams.add(stream);
@@ -117,8 +133,22 @@ export class Shard implements StreamObserver {
     stream.start(existing?.sourceDone ?? Promise.resolve());
   }
 
+  /** Counts a new stream in. @returns why there may be none */
+  #admit(): SluiceError | undefined {
+    if (this.#draining) return new SluiceError('shutting_down', 'The gateway is shutting down.');
+    switch (this.#budget.openStream(this.#boot.index)) {
+      case 'streams':
+        return new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
+      case 'memory':
+        return new SluiceError('memory_full', 'The packet logs of more streams do not fit (MEMORY_BUDGET).');
+      case undefined:
+        return undefined;
+    }
+  }
+
   stateChanged(stream: Stream, state: StreamState, reason: SluiceError | undefined): void {
     if (state === 'closed') {
+      this.#budget.closeStream(this.#boot.index);
       this.#streams.delete(stream);
       if (this.#current.get(stream.spec.key) === stream) this.#current.delete(stream.spec.key);
     }
@@ -150,6 +180,7 @@ export class Shard implements StreamObserver {
       feed: new EngineSource(spec.sources[0] as EngineSourceSpec, this.#leases, settings),
       settings,
       flusher: this.#flusher,
+      segments: this.#segments,
       counters: this.#counters,
       observer: this,
     });

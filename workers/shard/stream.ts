@@ -10,6 +10,7 @@ import { type EntryPoint, PacketLog } from './packet-log.ts';
 import { ProgramTracker } from './program-tracker.ts';
 import type { Reader } from './reader.ts';
 import { errorResponse, liveHead } from './response.ts';
+import type { SegmentStore } from './segments.ts';
 import type { Feed, Opened, SourceSink } from './source/source.ts';
 import { buildSplice, type Splice } from './splice.ts';
 
@@ -46,6 +47,8 @@ export interface StreamParts {
   feed: Feed;
   settings: ShardSettings;
   flusher: FlushScheduler;
+  /** Where the packet log gets its memory. */
+  segments: SegmentStore;
   counters: ShardCounters;
   observer: StreamObserver;
 }
@@ -81,10 +84,12 @@ export class Stream implements Flushable, SourceSink {
     this.spec = spec;
     this.#parts = parts;
     const { settings, counters } = parts;
-    this.#machine = new StateMachine(`stream ${spec.key}`, STREAM_TRANSITIONS, 'idle', to =>
-      parts.observer.stateChanged(this, to, this.#reason),
-    );
-    this.#log = new PacketLog(settings.logBytes, settings.logMs);
+    this.#machine = new StateMachine(`stream ${spec.key}`, STREAM_TRANSITIONS, 'idle', to => {
+      if (to === 'closed') this.#log.close();
+      parts.observer.stateChanged(this, to, this.#reason);
+    });
+    const limits = { maxBytes: settings.logBytes, maxAgeMs: settings.logMs };
+    this.#log = new PacketLog(limits, parts.segments, nowMs => this.#neededFrom(nowMs));
     this.#tracker = new ProgramTracker((offset, tables) => this.#log.addRandomAccess({ offset, tables }));
     this.#aligner = new PacketAligner(
       run => this.#append(run),
@@ -142,6 +147,7 @@ export class Stream implements Flushable, SourceSink {
 
   /** Detaches readers that took nothing for too long, and gives blocked ones another try. */
   sweep(nowMs: number): void {
+    this.#log.shrink();
     const { staleClientTimeoutMs: staleMs, logMs } = this.#parts.settings;
     if (this.state === 'draining' && nowMs - this.#ending!.sinceMs > logMs) {
       // The rest is as old now as anything the log would keep.
@@ -254,7 +260,17 @@ export class Stream implements Flushable, SourceSink {
 
   #append(run: Buffer): void {
     if (this.#isPackets) this.#tracker.inspect(run, this.#log.end);
-    this.#log.append(run, this.#nowMs);
+    const kept = this.#log.append(run, this.#nowMs);
+    if (kept < run.length) this.#parts.counters.add('bytesWithoutMemory', run.length - kept);
+  }
+
+  /** The lowest offset that a reader who keeps up has still to get; who took nothing for a log's length doesn't. */
+  #neededFrom(nowMs: number): number {
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const reader of this.#readers)
+      if (reader.machine.state === 'reading' && reader.stuckMs(nowMs) < this.#parts.settings.logMs)
+        lowest = Math.min(lowest, reader.cursor);
+    return lowest;
   }
 
   #isJoinable(): boolean {

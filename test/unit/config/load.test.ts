@@ -63,6 +63,8 @@ describe('defaults', () => {
       flushBudgetMs: 55,
       logMs: 15_000,
       logBytes: 48 * 1024 * 1024,
+      memoryBudget: expect.any(Number),
+      zeroCopy: true,
       maxViewers: 10_000,
       maxStreams: 100,
       scraperUrls: [],
@@ -72,6 +74,7 @@ describe('defaults', () => {
       databaseUrl: undefined,
       engines: [],
     });
+    expect(config.memoryBudget).toBeGreaterThanOrEqual(16 << 20);
     const port: number = config.serverPort;
     const password: string | undefined = config.adminPassword;
     const transport: 'auto' | 'handoff' | 'relay' = config.transport;

@@ -1,8 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
-import { PacketLog } from '../../../workers/shard/packet-log.ts';
+import { SEGMENT_BYTES } from '../../../src/shared/budget.ts';
+import type { PacketLog } from '../../../workers/shard/packet-log.ts';
+import { newLog, segmentsOf } from '../support/logs.ts';
 import { PACKET_BYTES } from '../support/ts.ts';
 
-const SEGMENT_BYTES = 5578 * PACKET_BYTES;
 const FOREVER_MS = 1e12;
 
 const PATTERN = Buffer.allocUnsafe(40 * SEGMENT_BYTES);
@@ -26,7 +27,7 @@ const point = (offset: number) => ({ offset, tables: Buffer.from(`tables at ${of
 
 describe('a packet log', () => {
   it('is empty at first', () => {
-    const log = new PacketLog(1, FOREVER_MS);
+    const log = newLog(1, FOREVER_MS);
     expect([log.start, log.end, log.allocatedBytes, log.ageMs(5), log.newestRandomAccess]).toEqual([
       0,
       0,
@@ -37,7 +38,7 @@ describe('a packet log', () => {
   });
 
   it('keeps what was appended, over all borders of its segments', () => {
-    const log = new PacketLog(8 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(8 * SEGMENT_BYTES, FOREVER_MS);
     fill(log, 3 * SEGMENT_BYTES + 940, 0, 999 * PACKET_BYTES);
     expect([log.start, log.end]).toEqual([0, 3 * SEGMENT_BYTES + 940]);
     for (const [from, to] of [
@@ -51,7 +52,7 @@ describe('a packet log', () => {
   });
 
   it('splits a run that is larger than several segments', () => {
-    const log = new PacketLog(8 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(8 * SEGMENT_BYTES, FOREVER_MS);
     log.append(pattern(0, 188), 0);
     log.append(pattern(188, 3 * SEGMENT_BYTES), 0);
     expect(log.end).toBe(3 * SEGMENT_BYTES + 188);
@@ -59,7 +60,7 @@ describe('a packet log', () => {
   });
 
   it('copies: neither the run nor the copy is shared with it', () => {
-    const log = new PacketLog(8 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(8 * SEGMENT_BYTES, FOREVER_MS);
     const run = Buffer.from(pattern(0, 188));
     log.append(run, 0);
     run.fill(0);
@@ -70,7 +71,7 @@ describe('a packet log', () => {
   });
 
   it('finds the segment of any offset it holds, also after dropping some', () => {
-    const log = new PacketLog(3 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(3 * SEGMENT_BYTES, FOREVER_MS);
     fill(log, 7 * SEGMENT_BYTES + 188, 0);
     for (const offset of [log.start, log.start + 1, 6 * SEGMENT_BYTES - 1, 6 * SEGMENT_BYTES, log.end - 1]) {
       const segment = log.segmentAt(offset);
@@ -83,7 +84,7 @@ describe('a packet log', () => {
     'of %i bytes holds no more than that, rounded up to whole segments, and at least what is newest',
     maxBytes => {
       const most = Math.ceil(maxBytes / SEGMENT_BYTES) * SEGMENT_BYTES;
-      const log = new PacketLog(maxBytes, FOREVER_MS);
+      const log = newLog(maxBytes, FOREVER_MS);
       for (let i = 0; i < 40; i++) {
         fill(log, 1000 * PACKET_BYTES, 0);
         expect(log.allocatedBytes).toBeLessThanOrEqual(most);
@@ -96,7 +97,7 @@ describe('a packet log', () => {
   );
 
   it('drops what is older than it may be when it needs room', () => {
-    const log = new PacketLog(100 * SEGMENT_BYTES, 10_000);
+    const log = newLog(100 * SEGMENT_BYTES, 10_000);
     fill(log, SEGMENT_BYTES, 0);
     fill(log, SEGMENT_BYTES, 5_000);
     fill(log, SEGMENT_BYTES, 10_000);
@@ -110,7 +111,7 @@ describe('a packet log', () => {
   });
 
   it('is as old as the first byte of its oldest segment', () => {
-    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(2 * SEGMENT_BYTES, FOREVER_MS);
     fill(log, 188, 1_000);
     expect(log.ageMs(1_000)).toBe(0);
     fill(log, 188, 61_000);
@@ -121,7 +122,7 @@ describe('a packet log', () => {
   });
 
   it('keeps the newest random-access point however old it is, as long as the bytes fit', () => {
-    const log = new PacketLog(100 * SEGMENT_BYTES, 1_000);
+    const log = newLog(100 * SEGMENT_BYTES, 1_000);
     fill(log, SEGMENT_BYTES + 376, 0);
     log.addRandomAccess(point(SEGMENT_BYTES + 188));
     for (let second = 1; second <= 20; second++) fill(log, SEGMENT_BYTES, second * 1_000);
@@ -134,7 +135,7 @@ describe('a packet log', () => {
   });
 
   it('forgets points whose bytes it no longer holds', () => {
-    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(2 * SEGMENT_BYTES, FOREVER_MS);
     fill(log, 188, 0);
     log.addRandomAccess(point(0));
     expect(log.newestRandomAccess).toEqual(point(0));
@@ -145,7 +146,7 @@ describe('a packet log', () => {
   });
 
   it('offers the newest of several points', () => {
-    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(2 * SEGMENT_BYTES, FOREVER_MS);
     for (const offset of [0, 188, 376]) {
       log.addRandomAccess(point(offset));
       fill(log, 188, 0);
@@ -154,7 +155,7 @@ describe('a packet log', () => {
   });
 
   it('never changes bytes behind its end while it holds them', () => {
-    const log = new PacketLog(3 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(3 * SEGMENT_BYTES, FOREVER_MS);
     fill(log, SEGMENT_BYTES + 188, 0);
     for (let i = 0; i < 100; i++) {
       // What a reader sees in one turn of the loop is what the log says, whatever was recycled before.
@@ -167,8 +168,60 @@ describe('a packet log', () => {
     expect(log.start).toBeGreaterThan(0);
   });
 
+  it('keeps what a reader who keeps up has still to get, however old, as long as the bytes fit', () => {
+    let needed = 188;
+    const log = newLog(10 * SEGMENT_BYTES, 1_000, segmentsOf(), () => needed);
+    for (let second = 0; second < 10; second++) fill(log, SEGMENT_BYTES, second * 5_000);
+    expect(log.start).toBe(0);
+    needed = 5 * SEGMENT_BYTES;
+    fill(log, 188, 50_000);
+    expect(log.start).toBe(5 * SEGMENT_BYTES);
+    needed = log.start;
+    fill(log, 6 * SEGMENT_BYTES, 60_000);
+    expect(log.start).toBe(7 * SEGMENT_BYTES);
+  });
+
+  it('makes do with the memory it has when the budget is used up', () => {
+    const store = segmentsOf(3);
+    const other = newLog(100 * SEGMENT_BYTES, 1e12, store);
+    fill(other, SEGMENT_BYTES, 0);
+    const log = newLog(100 * SEGMENT_BYTES, 1e12, store);
+    fill(log, 7 * SEGMENT_BYTES, 0);
+    expect([log.start, log.end]).toEqual([5 * SEGMENT_BYTES, 7 * SEGMENT_BYTES]);
+    expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
+    expect(other.copy(0, other.end).equals(pattern(0, other.end))).toBe(true);
+  });
+
+  it('takes nothing, and says so, when there is no memory at all, and goes on when there is', () => {
+    const store = segmentsOf(1);
+    const other = newLog(SEGMENT_BYTES, 1e12, store);
+    fill(other, 188, 0);
+    const log = newLog(SEGMENT_BYTES, 1e12, store);
+    expect(log.append(pattern(0, 376), 0)).toBe(0);
+    expect(log.end).toBe(0);
+    other.close();
+    expect(log.append(pattern(0, 376), 0)).toBe(376);
+    expect(log.copy(0, 376).equals(pattern(0, 376))).toBe(true);
+  });
+
+  it('shrinks to its share when memory is short, and gives everything back in the end', () => {
+    const store = segmentsOf(16);
+    const log = newLog(100 * SEGMENT_BYTES, 1e12, store);
+    fill(log, 13 * SEGMENT_BYTES, 0);
+    log.shrink();
+    expect(log.allocatedBytes).toBe(13 * SEGMENT_BYTES);
+    fill(log, 188, 0);
+    log.shrink();
+    expect(log.allocatedBytes).toBe(14 * SEGMENT_BYTES); // The share of the only stream.
+    log.close();
+    expect(log.allocatedBytes).toBe(0);
+    const next = newLog(100 * SEGMENT_BYTES, 1e12, store);
+    fill(next, 14 * SEGMENT_BYTES, 0);
+    expect(next.allocatedBytes).toBe(14 * SEGMENT_BYTES);
+  });
+
   it('uses the memory of what it dropped again', () => {
-    const log = new PacketLog(2 * SEGMENT_BYTES, FOREVER_MS);
+    const log = newLog(2 * SEGMENT_BYTES, FOREVER_MS);
     fill(log, 2 * SEGMENT_BYTES, 0);
     const first = log.segmentAt(0).buffer;
     fill(log, 188, 0);

@@ -1,11 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
+import { SEGMENT_BYTES } from '../../../src/shared/budget.ts';
 import { ReaderTable } from '../../../src/shared/reader-table.ts';
-import { PacketLog } from '../../../workers/shard/packet-log.ts';
+import type { PacketLog } from '../../../workers/shard/packet-log.ts';
 import { Reader } from '../../../workers/shard/reader.ts';
+import { newLog } from '../support/logs.ts';
 import { ScriptedOutlet } from '../support/scripted-outlet.ts';
 import { Multiplex, PACKET_BYTES } from '../support/ts.ts';
 
-const SEGMENT_BYTES = 5578 * PACKET_BYTES;
 const HEAD = Buffer.from('HTTP/1.1 200 OK\r\n\r\n');
 const BEFORE = Buffer.concat([HEAD, new Multiplex().tables().take()]);
 const STREAM = new Multiplex().group(10).take();
@@ -21,7 +22,7 @@ function reading({ cursor = 0, before = BEFORE, headBytes = HEAD.length, room = 
 }
 
 function logWith(stream: Buffer, maxBytes = 100 << 20): PacketLog {
-  const log = new PacketLog(maxBytes, 1e12);
+  const log = newLog(maxBytes);
   log.append(stream, 0);
   return log;
 }
@@ -87,12 +88,12 @@ describe('a reader', () => {
   });
 
   it('keeps the rest of a packet that was cut, though the log has moved on, and stands on the packet grid then', () => {
-    const stream = numbered(4 * 5578);
+    const stream = numbered((4 * SEGMENT_BYTES) / PACKET_BYTES);
     const skippedTo = 3 * SEGMENT_BYTES + 10 * PACKET_BYTES;
     const bridge = new Multiplex().tables().take();
     for (let cut = 1; cut <= 600; cut++) {
       const { reader, outlet, table } = reading({ before: Buffer.alloc(0), headBytes: 0, room: cut });
-      const log = new PacketLog(SEGMENT_BYTES, 1e12);
+      const log = newLog(SEGMENT_BYTES);
       log.append(stream.subarray(0, SEGMENT_BYTES), 0);
       expect(reader.pump(log, PACKET_BYTES, 0)).toBe('blocked');
       log.append(stream.subarray(SEGMENT_BYTES), 0);
@@ -161,7 +162,7 @@ describe('a reader', () => {
   });
 
   it('takes no more than about a megabyte in one pass, so that others get their turn', () => {
-    const stream = numbered(4 * 5578);
+    const stream = numbered((4 * SEGMENT_BYTES) / PACKET_BYTES);
     const log = logWith(stream);
     const { reader, outlet, table } = reading({ before: Buffer.alloc(0) });
     const results: string[] = [];

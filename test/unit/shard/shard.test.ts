@@ -1,10 +1,12 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { Budget } from '../../../src/shared/budget.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import type { Lease, LeaseRequest, ShardNotification } from '../../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import type { StreamSpec } from '../../../src/shared/stream-spec.ts';
 import { relayHub } from '../../../workers/shard/relay-outlet.ts';
+import { HeapSegments } from '../../../workers/shard/segments.ts';
 import { Shard } from '../../../workers/shard/shard.ts';
 import { until } from '../support/waiting.ts';
 
@@ -17,6 +19,7 @@ interface Question {
   refuse: (error: SluiceError) => void;
 }
 
+const budget = new Budget({ shards: 1, streams: 1_000, segments: 8_000 });
 const ports: MessagePort[] = [];
 afterEach(() => {
   for (const port of ports.splice(0)) port.close();
@@ -42,7 +45,9 @@ class Rig {
         startTimeoutMs: 1_000,
         startStalledTimeoutMs: 1_000,
         emptyTimeoutMs: 1_000,
+        zeroCopy: false,
       },
+      budget: { buffer: budget.buffer, limits: budget.limits },
     },
     notification => this.told.push(notification),
     {
@@ -52,6 +57,8 @@ class Rig {
       release: ({ leaseId }) => this.released.push(leaseId),
     },
     { relay: relayHub, handoff: undefined },
+    budget,
+    new HeapSegments(budget, 0),
   );
   readonly handlers = this.#shard.handlers;
   #nextId = 0;

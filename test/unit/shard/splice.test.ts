@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
-import { type EntryPoint, PacketLog } from '../../../workers/shard/packet-log.ts';
+import type { EntryPoint, PacketLog } from '../../../workers/shard/packet-log.ts';
 import { ProgramTracker } from '../../../workers/shard/program-tracker.ts';
 import { buildSplice } from '../../../workers/shard/splice.ts';
+import { newLog } from '../support/logs.ts';
 import {
   AAC,
   AUDIO_PID,
@@ -30,7 +31,7 @@ interface Logged {
 }
 
 function logOf(stream: Buffer): Logged {
-  const log = new PacketLog(100 << 20, 1e12);
+  const log = newLog(100 << 20);
   const points: EntryPoint[] = [];
   const tracker = new ProgramTracker((offset, tables) => points.push({ offset, tables }));
   tracker.inspect(stream, 0);

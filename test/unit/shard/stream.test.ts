@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { SEGMENT_BYTES } from '../../../src/shared/budget.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import type { DetachReason, ShardSettings, StreamState } from '../../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
@@ -6,14 +7,15 @@ import { type FlushResult, FlushScheduler } from '../../../workers/shard/flush-s
 import { Reader } from '../../../workers/shard/reader.ts';
 import type { Feed, SourceSink } from '../../../workers/shard/source/source.ts';
 import { Stream } from '../../../workers/shard/stream.ts';
+import { segmentsOf } from '../support/logs.ts';
 import { ScriptedOutlet } from '../support/scripted-outlet.ts';
 import { faultsIn, Multiplex, offsetsOf, PACKET_BYTES, PMT_PID, pidAt, pidsOf, VIDEO_PID } from '../support/ts.ts';
 import { until, within } from '../support/waiting.ts';
 
-const SEGMENT_BYTES = 5578 * PACKET_BYTES;
 const SETTINGS: ShardSettings = {
   staleClientTimeoutMs: 30_000,
   flushBudgetMs: 0,
+  zeroCopy: false,
   logMs: 1e9,
   logBytes: 100 << 20,
   noResponseTimeoutMs: 1_000,
@@ -78,6 +80,7 @@ class Rig {
         settings: { ...SETTINGS, ...settings },
         flusher: new FlushScheduler(0, () => {}),
         counters: this.counters,
+        segments: segmentsOf(),
         observer: {
           stateChanged: (_, state, reason) => this.states.push([state, reason?.code]),
           event: (_, name, details) => this.events.push([name, details]),

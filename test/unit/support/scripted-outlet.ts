@@ -1,4 +1,5 @@
 import type { Outlet } from '../../../workers/shard/outlet.ts';
+import type { SegmentMemory } from '../../../workers/shard/segments.ts';
 
 /** A viewer's socket that does what the test says. */
 export class ScriptedOutlet implements Outlet {
@@ -22,6 +23,10 @@ export class ScriptedOutlet implements Outlet {
     this.room -= count;
     this.#parts.push(Buffer.from(buffer.subarray(from, from + count)));
     return count;
+  }
+
+  forward({ buffer }: SegmentMemory, from: number, length: number): number {
+    return this.write(buffer, from, length);
   }
 
   end(): void {

@@ -1,0 +1,18 @@
+import { Budget } from '../../../src/shared/budget.ts';
+import { PacketLog } from '../../../workers/shard/packet-log.ts';
+import { HeapSegments, type SegmentStore } from '../../../workers/shard/segments.ts';
+
+/** Memory for logs: as many segments as the test says, for any number of streams. */
+export function segmentsOf(segments = 200): SegmentStore {
+  return new HeapSegments(new Budget({ shards: 1, streams: 1_000, segments }), 0);
+}
+
+/** A log on the heap; no reader needs anything below `neededFrom`. */
+export function newLog(
+  maxBytes: number,
+  maxAgeMs = 1e12,
+  store: SegmentStore = segmentsOf(),
+  neededFrom: () => number = () => Number.POSITIVE_INFINITY,
+): PacketLog {
+  return new PacketLog({ maxBytes, maxAgeMs }, store, neededFrom);
+}
