@@ -1,8 +1,8 @@
 /** One AceStream engine over HTTP: every call bounded in time and size, every failure coded. */
-import type { Readable } from 'node:stream';
 import { Agent, type Dispatcher, request } from 'undici';
 import { SluiceError } from '../shared/errors.ts';
 import type { ContentSelector } from '../shared/stream-spec.ts';
+import { EndlessAnswer } from './endless-answer.ts';
 import {
   commandPathOf,
   type EngineSession,
@@ -31,7 +31,7 @@ const MAX_REDIRECTS = 4;
 /** An open progressive body. */
 export interface Playback {
   contentType: string;
-  body: Readable;
+  body: Pick<EndlessAnswer, 'read' | 'destroy'>;
 }
 
 /** Options of {@link EngineClient.start}. */
@@ -132,9 +132,9 @@ export class EngineClient {
   async openPlayback(session: EngineSession, signal: AbortSignal): Promise<Playback> {
     let path = session.playbackPath;
     for (let hop = 0; hop <= MAX_REDIRECTS; hop++) {
-      const answer = await this.#get(path, signal);
-      if (answer.statusCode === 200) return { contentType: contentType(answer), body: answer.body };
-      discard(answer.body);
+      const answer = await this.#open(path, signal);
+      if (answer.statusCode === 200) return { contentType: contentType(answer), body: answer };
+      answer.destroy(new Error('the body of a redirect is not read'));
       if (answer.statusCode < 300 || answer.statusCode >= 400)
         throw new SluiceError('engine_bad_answer', `The engine answered playback with status ${answer.statusCode}.`);
       path = enginePath(answer.headers.location, 'the redirect');
@@ -157,6 +157,21 @@ export class EngineClient {
     }
   }
 
+  /** Sends a request whose body may never end; settles when its head has come. */
+  async #open(path: string, signal: AbortSignal): Promise<EndlessAnswer> {
+    const answer = new EndlessAnswer();
+    signal.addEventListener('abort', () => answer.destroy(signal.reason as Error), { once: true });
+    if (signal.aborted) answer.destroy(signal.reason as Error);
+    const { origin } = new URL(this.url);
+    this.#agent.dispatch({ origin, path, method: 'GET', reset: true }, answer);
+    try {
+      return await answer.head;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw transportError(error);
+    }
+  }
+
   async #get(path: string, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
     try {
       // A connection per call: engines close idle ones without notice, and calls are rare.
@@ -176,18 +191,12 @@ function transportError(error: unknown): SluiceError {
   return new SluiceError('engine_unavailable', `The engine cannot be reached (${code}).`, { cause: error });
 }
 
-function contentType(answer: Dispatcher.ResponseData): string {
-  const header = answer.headers['content-type'];
-  const value = Array.isArray(header) ? header[0] : header;
+function contentType({ headers }: EndlessAnswer): string {
+  const value = headers['content-type'];
   return value !== undefined && /^[\w.+-]+\/[\w.+-]+(;[\w\s=."+-]*)?$/.test(value) ? value : 'application/octet-stream';
 }
 
-function discard(body: Readable): void {
-  body.on('error', () => {}); // Destroying an unread body reports an abort that we caused.
-  body.destroy();
-}
-
-async function readText(body: Readable): Promise<string> {
+async function readText(body: Dispatcher.ResponseData['body']): Promise<string> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {

@@ -19,6 +19,7 @@ export class HandoffHub implements OutletHub<Extract<OutletSpec, { kind: 'handof
   readonly #poller: SocketPoller;
   readonly #events = new Map<number, OutletEvents>();
   #timer: NodeJS.Timeout | undefined;
+  #polledMs = 0;
   /** Until the system says that it can't. */
   #zeroCopy = true;
 
@@ -52,12 +53,21 @@ export class HandoffHub implements OutletHub<Extract<OutletSpec, { kind: 'handof
     return sendNow(fd, segment.buffer, from, length);
   }
 
+  /** Looks for news if it is about time: where bytes flow, this takes the place of a timer's own wake-ups. */
+  look(nowMs: number): void {
+    if (nowMs - this.#polledMs >= POLL_MS / 2) this.#poll(nowMs);
+  }
+
+  #poll(nowMs: number): void {
+    this.#polledMs = nowMs;
+    const busy = this.#poller.poll(this.#report) > 0;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#events.size > 0) this.#schedule(busy ? BUSY_POLL_MS : POLL_MS);
+  }
+
   #schedule(delayMs: number): void {
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
-      const busy = this.#poller.poll(this.#report) > 0;
-      if (this.#events.size > 0) this.#schedule(busy ? BUSY_POLL_MS : POLL_MS);
-    }, delayMs);
+    this.#timer ??= setTimeout(() => this.#poll(performance.now()), delayMs);
   }
 
   readonly #report = (slot: number, gone: boolean): void => {

@@ -27,7 +27,7 @@ const DELAY_RESOLUTION_MS = 50;
 /** Ways to reach viewers; handoff is missing where descriptors can't be shared. */
 export interface OutletHubs {
   relay: OutletHub<Extract<OutletSpec, { kind: 'relay' }>>;
-  handoff: OutletHub<Extract<OutletSpec, { kind: 'handoff' }>> | undefined;
+  handoff: (OutletHub<Extract<OutletSpec, { kind: 'handoff' }>> & { look(nowMs: number): void }) | undefined;
 }
 
 /** The streams of one worker thread. */
@@ -71,6 +71,7 @@ export class Shard implements StreamObserver {
     this.#flusher = new FlushScheduler(boot.settings.flushBudgetMs, tookMs => {
       this.#counters.add('flushes', 1);
       this.#counters.add('flushMs', tookMs);
+      hubs.handoff?.look(performance.now());
     });
     this.#hubs = hubs;
     this.#budget = budget;

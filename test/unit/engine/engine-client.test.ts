@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { EngineClient } from '../../../src/engine/engine-client.ts';
 import { type Answer, json, rawServer, refusingUrl, ScriptedEngine } from '../support/scripted-engine.ts';
@@ -356,9 +355,15 @@ describe('opening playback', () => {
   async function firstBytes(client: EngineClient): Promise<{ contentType: string; bytes: string }> {
     const abort = new AbortController();
     const playback = await within('playback', client.openPlayback(SESSION, abort.signal));
-    playback.body.on('error', () => {});
-    const [chunk] = (await within('the first bytes', once(playback.body, 'data'))) as [Buffer];
+    let ended: Promise<unknown> | undefined;
+    const chunk = await within(
+      'the first bytes',
+      new Promise<Buffer>(resolve => {
+        ended = failureOf(() => playback.body.read(bytes => resolve(Buffer.from(bytes))));
+      }),
+    );
     abort.abort();
+    expect(await within('the end of the body', ended!)).toMatchObject({ name: 'AbortError' });
     return { contentType: playback.contentType, bytes: chunk.toString() };
   }
 
@@ -382,11 +387,11 @@ describe('opening playback', () => {
     });
     const abort = new AbortController();
     const { body } = await within('playback', client.openPlayback(SESSION, abort.signal));
-    body.on('error', () => {});
     expect(server.requests.map(url => url.pathname + url.search)).toEqual(['/ace/r/1', '/content/a?k=v', '/hls/b']);
     await until('the redirects are closed', () => closed.includes('first') && closed.includes('second'));
-    expect(body.destroyed).toBe(false);
+    const ended = failureOf(() => body.read(() => {}));
     abort.abort();
+    expect(await within('the end of the body', ended)).toMatchObject({ name: 'AbortError' });
   });
 
   it('gives up on a redirect loop', async () => {

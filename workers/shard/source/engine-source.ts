@@ -129,31 +129,26 @@ export class EngineSource implements Feed {
   }
 
   /** Hands bytes on until the body ends; rejects when it breaks or stays silent. */
-  #read({ body }: Playback, signal: AbortSignal, sink: SourceSink, onFirstByte: () => void): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const silence = setTimeout(() => {
-        body.destroy(
-          new SluiceError('source_stalled', `The engine sent no byte for ${this.#limits.emptyTimeoutMs / 1000} s.`),
-        );
-      }, this.#limits.emptyTimeoutMs);
-      let first = true;
-      body.on('data', (chunk: Buffer) => {
+  async #read({ body }: Playback, signal: AbortSignal, sink: SourceSink, onFirstByte: () => void): Promise<void> {
+    const { emptyTimeoutMs } = this.#limits;
+    const silence = setTimeout(() => {
+      body.destroy(new SluiceError('source_stalled', `The engine sent no byte for ${emptyTimeoutMs / 1000} s.`));
+    }, emptyTimeoutMs);
+    let first = true;
+    try {
+      await body.read(chunk => {
         if (first) onFirstByte();
         first = false;
         silence.refresh();
         sink.data(chunk);
       });
-      body.on('end', () => resolve());
-      body.on('error', error => {
-        if (signal.aborted) resolve();
-        else if (error instanceof SluiceError) reject(error);
-        else reject(new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error }));
-      });
-      body.on('close', () => {
-        clearTimeout(silence);
-        resolve();
-      });
-    });
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error instanceof SluiceError) throw error;
+      throw new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error });
+    } finally {
+      clearTimeout(silence);
+    }
   }
 }
 
