@@ -16,7 +16,8 @@ import type { StreamKey } from '../../src/shared/stream-spec.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 import { Reader } from './reader.ts';
-import { EngineSource, type EngineSourceSpec, type Leases } from './source/engine-source.ts';
+import { EngineSource, type EngineSourceSpec } from './source/engine-source.ts';
+import type { Leases } from './source/leases.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
