@@ -105,6 +105,7 @@ export class Gateway {
       login,
       directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers),
       viewers: this.#viewers,
+      engines: this.#engines,
       metrics,
       log,
       health: { version, ready: () => this.#closing === undefined && this.#shards.ready },
