@@ -69,9 +69,12 @@ export class Gateway {
       segments: Math.floor(config.memoryBudget / SEGMENT_BYTES),
     });
     const engineUrls = !config.acestreamEnabled ? [] : demo === undefined ? config.engines : [demo.engineUrl];
-    this.#engines = new EnginePool(engineUrls, config.engineHealthIntervalMs, config.maxStreams, status =>
-      journal.engineChanged(status),
-    );
+    this.#engines = new EnginePool({
+      urls: engineUrls,
+      checkIntervalMs: config.engineHealthIntervalMs,
+      limits: { maxStreams: config.engineMaxStreams, maxStarts: config.engineMaxStarts },
+      events: journal,
+    });
     this.#shards = new ShardPool({
       shards: config.shards,
       settings: {
@@ -93,14 +96,14 @@ export class Gateway {
         died: (shard, cause) => {
           journal.shardDied(shard, cause);
           this.#reclaimMemory(shard);
-          return this.#engines.reclaim(shard);
+          return this.#engines.leases.reclaim(shard);
         },
         failed: (shard, cause) => onFatal(new Error(`shard ${shard} can't be started: ${cause.message}`, { cause })),
         notification: (shard, notification) => {
           journal.shardNotification(shard, notification);
           this.#apply(shard, notification);
         },
-        lease: (shard, request) => this.#engines.lease(shard, request),
+        lease: (shard, request) => this.#engines.leases.lease(shard, request),
       },
     });
     this.#viewers = new Viewers(this.#shards, readers, libc === undefined ? relay : handOff(libc), {
@@ -109,11 +112,12 @@ export class Gateway {
         journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining),
     });
     metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers });
-    const resolver = new Resolver(() => this.#engines.firstHealthy());
+    const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
       login,
       directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers),
       viewers: this.#viewers,
+      engines: this.#engines,
       metrics,
       log,
       health: { version, ready: () => this.#closing === undefined && this.#shards.ready },
@@ -183,18 +187,21 @@ export class Gateway {
   }
 
   #apply(shard: number, notification: ShardNotification): void {
+    const { leases } = this.#engines;
     switch (notification.type) {
       case 'readerDetached':
         this.#viewers.detached(notification.readerId, notification.reason, notification.readers);
         break;
       case 'sessionOpened':
-        this.#engines.sessionOpened(shard, notification.leaseId, notification.infohash, notification.commandPath);
+        leases.sessionOpened(shard, notification.leaseId, notification.infohash, notification.commandPath);
+        break;
+      case 'leaseFlowing':
+        leases.flowing(shard, notification.leaseId);
         break;
       case 'leaseReturned':
-        this.#engines.release(shard, notification.leaseId);
+        leases.returned(shard, notification.leaseId, notification.failure);
         break;
       case 'ready':
-      case 'leaseFlowing':
       case 'readerJoined':
       case 'readerSkipped':
       case 'streamState':

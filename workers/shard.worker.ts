@@ -12,22 +12,16 @@ import { ShardLink } from '../src/shared/shard-link.ts';
 import { relayHub } from './shard/relay-outlet.ts';
 import { HeapSegments } from './shard/segments.ts';
 import { Shard } from './shard/shard.ts';
-import type { Leases } from './shard/source/engine-source.ts';
-
-/** The front answers at once or after one health check of its engines. */
-const LEASE_TIMEOUT_MS = 15_000;
+import { leasesOver } from './shard/source/leases.ts';
 
 if (parentPort === null) throw new Error('shard.worker runs in a worker thread');
 const boot = workerData as ShardBoot;
 
-let leaseId = 0;
-const leases: Leases = {
-  acquire: request => link.request('lease', { ...request, leaseId: ++leaseId }, LEASE_TIMEOUT_MS),
-  sessionOpened: ({ leaseId }, { infohash, commandPath }) =>
-    link.notify({ type: 'sessionOpened', leaseId, infohash, commandPath }),
-  flowing: ({ leaseId }) => link.notify({ type: 'leaseFlowing', leaseId }),
-  release: ({ leaseId }, failure) => link.notify({ type: 'leaseReturned', leaseId, failure }),
-};
+// The link needs the shard's handlers and the shard needs the link, so each call looks it up.
+const leases = leasesOver({
+  request: (method, request, timeoutMs) => link.request(method, request, timeoutMs),
+  notify: notification => link.notify(notification),
+});
 // Loaded only where descriptors are shared: elsewhere its native calls don't exist.
 const handoff =
   boot.epollFd === undefined ? undefined : new (await import('./shard/handoff-outlet.ts')).HandoffHub(boot.epollFd);

@@ -205,6 +205,20 @@ export const OPTIONS = {
     default: '10',
     doc: 'How often each engine is asked whether it is well.',
   },
+  engineMaxStreams: {
+    env: 'ENGINE_MAX_STREAMS',
+    section: 'AceStream',
+    kind: whole(1, 1_000),
+    default: '4',
+    doc: 'Streams that one engine runs at once.',
+  },
+  engineMaxStarts: {
+    env: 'ENGINE_MAX_STARTS',
+    section: 'AceStream',
+    kind: whole(1, 1_000),
+    default: '2',
+    doc: 'Streams that one engine starts at once; further ones wait for their turn.',
+  },
   acestreamChunkSize: {
     env: 'ACESTREAM_CHUNK_SIZE',
     section: 'AceStream',

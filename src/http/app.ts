@@ -11,6 +11,7 @@ import { type Cidr, clientOf, isAllowed, isLoopback } from './client-address.ts'
 import { requireLogin } from './middleware/login.ts';
 import { aceRoutes } from './routes/ace.ts';
 import { aceproxyRoutes } from './routes/aceproxy.ts';
+import { type EngineAdministration, engineRoutes } from './routes/engines.ts';
 import { type Health, healthRoutes } from './routes/health.ts';
 
 /** What the routes work with. */
@@ -18,6 +19,7 @@ export interface AppParts {
   login: AdminLogin;
   directory: StreamDirectory;
   viewers: Viewers;
+  engines: EngineAdministration;
   metrics: Metrics;
   log: Logger;
   health: Health;
@@ -62,6 +64,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
 
   app.route('/', aceRoutes(parts));
   app.route('/', aceproxyRoutes(parts));
+  app.route('/', engineRoutes(parts));
   app.route('/', healthRoutes(parts));
 
   app.notFound(c => c.json(new SluiceError('not_found', 'There is nothing here.').toBody(), 404));

@@ -1,11 +1,13 @@
-import type { EngineStatus } from '../engine/engine-pool.ts';
+import type { EngineStatus } from '../engine/engine-member.ts';
+import type { EngineEvents } from '../engine/engine-pool.ts';
+import type { ErrorCode } from '../shared/errors.ts';
 import type { DetachReason, ShardNotification } from '../shared/protocol.ts';
 import type { Viewer } from '../viewers/viewers.ts';
 import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Writes down what happens: one log line and one count for each event. */
-export class Journal {
+export class Journal implements EngineEvents {
   readonly #log: Logger;
   readonly #metrics: Metrics;
 
@@ -74,9 +76,43 @@ export class Journal {
     this.#log.error({ shard, err: cause }, 'shard died; its viewers wait for the next one');
   }
 
-  /** An engine became healthy, or stopped being so. */
-  engineChanged({ url, healthy, version, problem }: EngineStatus): void {
+  engineHealthChanged({ url, healthy, version, problem }: EngineStatus): void {
     if (healthy) this.#log.info({ engine: url, version }, 'engine is healthy');
     else this.#log.warn({ engine: url, problem }, 'engine is not healthy');
+  }
+
+  engineBreakerChanged({ url: engine, breaker }: EngineStatus, coolsInMs: number): void {
+    switch (breaker) {
+      case 'open':
+        this.#log.warn(
+          { engine, seconds: Math.round(coolsInMs / 100) / 10 },
+          'engine keeps failing; it gets no streams',
+        );
+        break;
+      case 'half_open':
+        this.#log.info({ engine }, 'engine is tried with one stream');
+        break;
+      case 'closed':
+        this.#log.info({ engine }, 'engine works again');
+        break;
+      default:
+        breaker satisfies never;
+    }
+  }
+
+  engineStateChanged({ url: engine, state, sessions }: EngineStatus): void {
+    const takesStreams = state === 'enabled';
+    this.#log.info(
+      { engine, state, sessions },
+      takesStreams ? 'engine takes new streams' : 'engine takes no new streams',
+    );
+  }
+
+  leaseGranted({ place }: EngineStatus): void {
+    this.#metrics.leaseGranted(place);
+  }
+
+  leaseFailed({ place }: EngineStatus, code: ErrorCode): void {
+    this.#metrics.leaseFailed(place, code);
   }
 }

@@ -1,6 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ShardPool } from '../cluster/shard-pool.ts';
+import { BREAKER_STATES } from '../engine/breaker.ts';
+import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
+import type { ErrorCode } from '../shared/errors.ts';
 import { DETACH_REASONS, STREAM_STATES } from '../shared/protocol.ts';
 import type { ShardCounter } from '../shared/reader-table.ts';
 import type { Viewers } from '../viewers/viewers.ts';
@@ -29,12 +32,25 @@ const SHARD_TOTALS: readonly [counter: ShardCounter, name: string, help: string]
   ['flushes', 'sluice_flush_passes_total', 'Passes that wrote to readers'],
 ];
 
+/** Engines are told apart by their place in the configuration, because their addresses are nobody's business here. */
+const ENGINE_GAUGES: readonly [name: string, help: string, value: (status: EngineStatus) => number][] = [
+  [
+    'sluice_engine_up',
+    'Whether an engine passed its last health check (1) or not (0)',
+    ({ healthy }) => Number(healthy),
+  ],
+  ['sluice_engine_sessions', 'Engine sessions leased now', ({ sessions }) => sessions],
+  ['sluice_engine_starts', 'Engine sessions of which no data has come yet', ({ starts }) => starts],
+];
+
 /** The process's metrics. Labels are bounded: never an address, an account or free text. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #detaches: Counter<'reason'>;
   readonly #joinWait: Histogram;
   readonly #requests: Counter<'method' | 'route' | 'status'>;
+  readonly #leases: Counter<'engine'>;
+  readonly #leaseFailures: Counter<'engine' | 'code'>;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
 
   constructor() {
@@ -57,6 +73,18 @@ export class Metrics {
       name: 'sluice_http_requests_total',
       help: 'Requests answered by the front, by route template',
       labelNames: ['method', 'route', 'status'],
+      registers,
+    });
+    this.#leases = new Counter({
+      name: 'sluice_engine_leases_total',
+      help: 'Leases granted, by engine',
+      labelNames: ['engine'],
+      registers,
+    });
+    this.#leaseFailures = new Counter({
+      name: 'sluice_engine_failures_total',
+      help: 'Leases that ended with a failure of the engine or of the content there, by engine and code',
+      labelNames: ['engine', 'code'],
       registers,
     });
   }
@@ -107,24 +135,41 @@ export class Metrics {
         for (const [transport, count] of Object.entries(counts)) this.set({ transport }, count);
       },
     });
-    new Gauge({
-      name: 'sluice_engine_up',
-      help: 'Whether an engine passed its last health check (1) or not (0), by its place in the configuration',
-      labelNames: ['engine'],
-      registers,
-      collect() {
-        engines.status().forEach(({ healthy }, i) => void this.set({ engine: String(i) }, healthy ? 1 : 0));
-      },
-    });
-    new Gauge({
-      name: 'sluice_engine_sessions',
-      help: 'Engine sessions leased now',
-      registers,
-      collect() {
-        this.set(engines.leased);
-      },
-    });
+    this.#observeEngines(engines);
     this.#observeShards(shards);
+  }
+
+  #observeEngines(engines: EnginePool): void {
+    const registers = [this.#registry];
+    for (const [name, help, value] of ENGINE_GAUGES)
+      new Gauge({
+        name,
+        help,
+        labelNames: ['engine'],
+        registers,
+        collect() {
+          for (const status of engines.status()) this.set({ engine: String(status.place) }, value(status));
+        },
+      });
+    new Gauge({
+      name: 'sluice_engine_breaker',
+      help: "The state of an engine's breaker: 1 for the one that it is in, 0 for the others",
+      labelNames: ['engine', 'state'],
+      registers,
+      collect() {
+        for (const { place, breaker } of engines.status())
+          for (const state of BREAKER_STATES) this.set({ engine: String(place), state }, Number(breaker === state));
+      },
+    });
+    new Gauge({
+      name: 'sluice_engine_waiting_requests',
+      help: 'Requests of shards that wait for an engine now',
+      registers,
+      collect() {
+        this.set(engines.waiting);
+      },
+    });
+    for (const { place } of engines.status()) this.#leases.inc({ engine: String(place) }, 0);
   }
 
   #observeShards(shards: ShardPool): void {
@@ -178,6 +223,16 @@ export class Metrics {
   /** Notes how long a reader waited for its first bytes. */
   readerJoined(waitedMs: number): void {
     this.#joinWait.observe(waitedMs / 1000);
+  }
+
+  /** Counts a lease. @param place the engine's place in the configuration */
+  leaseGranted(place: number): void {
+    this.#leases.inc({ engine: String(place) });
+  }
+
+  /** Counts a lease that came back with a failure. @param place the engine's place in the configuration */
+  leaseFailed(place: number, code: ErrorCode): void {
+    this.#leaseFailures.inc({ engine: String(place), code });
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */

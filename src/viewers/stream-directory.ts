@@ -37,7 +37,7 @@ export class StreamDirectory {
   /** What it takes to open a selected content, under the key that all its viewers share. */
   async specFor(selection: Selection): Promise<StreamSpec> {
     const canonical = streamKey(selection, await this.#resolver.resolve(selection.selector));
-    const key = this.#engines.runningKey(canonical) ?? canonical;
+    const key = this.#engines.leases.runningKey(canonical) ?? canonical;
     return { key, sources: [{ kind: 'engine', content: key, ...selection }] };
   }
 

@@ -121,6 +121,9 @@ describe('the front', () => {
     ['DELETE', `/api/aceproxy/streams/${INFOHASH}`],
     ['GET', '/api/aceproxy/statsx'],
     ['GET', '/api/anything'],
+    ['GET', '/api/v1/engines'],
+    ['POST', '/api/v1/engines/127.0.0.1:6878/drain'],
+    ['POST', '/api/v1/engines/127.0.0.1:6878/enable'],
     ['POST', '/api/aceproxy/stats'],
   ])('asks for a login before it says anything about %s %s', async (method, path) => {
     const answer = await gateway.call(path, { method, anonymous: true });

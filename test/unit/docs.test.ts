@@ -3,6 +3,7 @@ import path from 'node:path';
 import { describe, expect, it } from '@jest/globals';
 import { SHARD_TRANSITIONS } from '../../src/cluster/shard-handle.ts';
 import { OPTIONS } from '../../src/config/schema.ts';
+import { BREAKER_TRANSITIONS } from '../../src/engine/breaker.ts';
 import { ERROR_CODES, SluiceError } from '../../src/shared/errors.ts';
 import { DETACH_REASONS } from '../../src/shared/protocol.ts';
 import type { Transitions } from '../../src/shared/state-machine.ts';
@@ -143,6 +144,7 @@ describe('docs/lifecycle.md', () => {
     ['Stream', STREAM_TRANSITIONS],
     ['ShardHandle', SHARD_TRANSITIONS],
     ['Reader', READER_TRANSITIONS],
+    ['Breaker', BREAKER_TRANSITIONS],
   ];
 
   it.each(tables)('draws exactly the transitions of %s, and tells every event', (name, table) => {

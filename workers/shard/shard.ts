@@ -18,7 +18,8 @@ import { FlushScheduler } from './flush-scheduler.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 import { Reader } from './reader.ts';
 import type { SegmentStore } from './segments.ts';
-import { EngineSource, type EngineSourceSpec, type Leases } from './source/engine-source.ts';
+import { EngineSource, type EngineSourceSpec } from './source/engine-source.ts';
+import type { Leases } from './source/leases.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;

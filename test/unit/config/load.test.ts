@@ -54,6 +54,8 @@ describe('defaults', () => {
       acestreamEmptyTimeoutMs: 60_000,
       startStalledTimeoutMs: 20_000,
       engineHealthIntervalMs: 10_000,
+      engineMaxStreams: 4,
+      engineMaxStarts: 2,
       acestreamChunkSize: undefined,
       acestreamStreamingHost: undefined,
       acestreamStreamingPort: undefined,

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { EngineClient } from '../../../src/engine/engine-client.ts';
-import { Resolver } from '../../../src/engine/resolver.ts';
+import { type MediaLookup, Resolver } from '../../../src/engine/resolver.ts';
+import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
 import { json, ScriptedEngine } from '../support/scripted-engine.ts';
 import { until, within } from '../support/waiting.ts';
 
@@ -20,7 +21,7 @@ beforeEach(async () => {
   client = new EngineClient(server.url);
   nowMs = 1_000;
   resolver = new Resolver(
-    () => Promise.resolve(client),
+    () => Promise.resolve([client]),
     () => nowMs,
   );
 });
@@ -95,7 +96,7 @@ describe('the resolver', () => {
   it('knows nothing while no engine is healthy, and asks as soon as one is', async () => {
     let healthy = false;
     resolver = new Resolver(
-      () => Promise.resolve(healthy ? client : undefined),
+      () => Promise.resolve(healthy ? [client] : []),
       () => nowMs,
     );
     expect(await resolve()).toBeUndefined();
@@ -111,5 +112,75 @@ describe('the resolver', () => {
     await resolve();
     nowMs += 60_000;
     expect(resolver.cached(SELECTOR)).toBe(HASH);
+  });
+});
+
+describe('a resolver with several engines', () => {
+  /** How long each engine was given, by its place, in the order in which they were asked. */
+  let given: [place: number, timeoutMs: number][];
+
+  /** Engines that take some time each and then find the content, or fail. */
+  function engines(...outcomes: { takesMs?: number; code?: ErrorCode }[]): void {
+    given = [];
+    const lookups = outcomes.map(({ takesMs = 0, code }, place): MediaLookup => {
+      return {
+        mediaInfo: (_, timeoutMs) => {
+          given.push([place, timeoutMs]);
+          nowMs += Math.min(takesMs, timeoutMs);
+          if (takesMs > timeoutMs) return Promise.reject(new SluiceError('engine_silent', 'Silent.'));
+          if (code !== undefined) return Promise.reject(new SluiceError(code, 'Failed.'));
+          return Promise.resolve({ infohash: HASH, name: undefined });
+        },
+      };
+    });
+    resolver = new Resolver(
+      () => Promise.resolve(lookups),
+      () => nowMs,
+    );
+  }
+
+  it.each(['engine_unavailable', 'engine_silent', 'engine_bad_answer'] as const)(
+    'asks the next one after %s, and keeps its answer',
+    async code => {
+      engines({ code }, {});
+      expect([await resolve(), resolver.cached(SELECTOR)]).toEqual([HASH, HASH]);
+      expect(given.map(([place]) => place)).toEqual([0, 1]);
+    },
+  );
+
+  it.each(['content_not_found', 'engine_refused'] as const)(
+    'takes %s for an answer, and asks nobody else',
+    async code => {
+      engines({ code }, {});
+      expect(await resolve()).toBeUndefined();
+      expect(given.map(([place]) => place)).toEqual([0]);
+    },
+  );
+
+  it('shares three seconds between them, so that one that is silent leaves time for the next', async () => {
+    engines({ takesMs: 60_000 }, { takesMs: 1_400 });
+    expect(await resolve()).toBe(HASH);
+    expect(given).toEqual([
+      [0, 1_500],
+      [1, 1_500],
+    ]);
+  });
+
+  it('gives the time that a quick failure has left to the others, in whole milliseconds', async () => {
+    engines({ takesMs: 0.7, code: 'engine_unavailable' }, { takesMs: 2_900 });
+    expect(await resolve()).toBe(HASH);
+    expect(given[1]).toEqual([1, 3_000]);
+  });
+
+  it('gives each at least a second, and gives up after three in all', async () => {
+    engines(...Array.from({ length: 10 }, () => ({ takesMs: 60_000 })));
+    const beganMs = nowMs;
+    expect(await resolve()).toBeUndefined();
+    expect(given).toEqual([
+      [0, 1_000],
+      [1, 1_000],
+      [2, 1_000],
+    ]);
+    expect(nowMs - beganMs).toBe(3_000);
   });
 });

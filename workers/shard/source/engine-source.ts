@@ -2,21 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { EngineClient, type Playback, type StartOptions } from '../../../src/engine/engine-client.ts';
 import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
 import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
-import type { Lease, LeaseRequest } from '../../../src/shared/protocol.ts';
+import type { Lease } from '../../../src/shared/protocol.ts';
 import type { SourceSpec } from '../../../src/shared/stream-spec.ts';
+import type { Leases } from './leases.ts';
 import type { Feed, SourceSink } from './source.ts';
 import { type StartLimits, StartWatch } from './start-watch.ts';
-
-/** Who hands out engines. */
-export interface Leases {
-  acquire(request: Omit<LeaseRequest, 'leaseId'>): Promise<Lease>;
-  /** Told how to stop the session, in case this thread dies before it can. */
-  sessionOpened(lease: Lease, session: EngineSession): void;
-  /** Told that data flows. */
-  flowing(lease: Lease): void;
-  /** @param failure why the session ended, where that was the engine's or the content's fault */
-  release(lease: Lease, failure: ErrorCode | undefined): void;
-}
 
 /** What an engine source reads. */
 export type EngineSourceSpec = Extract<SourceSpec, { kind: 'engine' }>;
@@ -47,7 +37,8 @@ export class EngineSource implements Feed {
   }
 
   async run(signal: AbortSignal, sink: SourceSink): Promise<void> {
-    const lease = await this.#leases.acquire({ content: this.#spec.content, avoid: [], waitMs: 0 });
+    const lease = await this.#lease(signal);
+    if (lease === undefined) return;
     const client = new EngineClient(lease.engineUrl);
     let failure: ErrorCode | undefined;
     try {
@@ -58,6 +49,17 @@ export class EngineSource implements Feed {
     } finally {
       await client.destroy();
       this.#leases.release(lease, failure);
+    }
+  }
+
+  /** An engine; undefined when the signal fired while it was waited for. */
+  async #lease(signal: AbortSignal): Promise<Lease | undefined> {
+    const request = { content: this.#spec.content, avoid: [], waitMs: this.#limits.startTimeoutMs };
+    try {
+      return await this.#leases.acquire(request, signal);
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      throw error;
     }
   }
 
