@@ -74,6 +74,8 @@ export class Gateway {
         startTimeoutMs: config.acestreamTimeoutMs,
         startStalledTimeoutMs: config.startStalledTimeoutMs,
         emptyTimeoutMs: config.acestreamEmptyTimeoutMs,
+        httpTimeoutMs: config.httpTimeoutMs,
+        allowPrivateSources: config.allowPrivateSources,
       },
       readers,
       createEpoll: libc?.createEpoll,

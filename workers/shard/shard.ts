@@ -12,11 +12,13 @@ import type {
 } from '../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../src/shared/reader-table.ts';
 import type { RequestHandlers } from '../../src/shared/shard-link.ts';
-import type { StreamKey } from '../../src/shared/stream-spec.ts';
+import type { SourceSpec, StreamKey } from '../../src/shared/stream-spec.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 import { Reader } from './reader.ts';
-import { EngineSource, type EngineSourceSpec, type Leases } from './source/engine-source.ts';
+import { EngineSource, type Leases } from './source/engine-source.ts';
+import { HttpSource } from './source/http-source.ts';
+import type { Feed, Source } from './source/source.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
@@ -147,12 +149,24 @@ export class Shard implements StreamObserver {
   #createStream(spec: AttachNotification['stream']): Stream {
     const { settings } = this.#boot;
     return new Stream(spec, {
-      feed: new EngineSource(spec.sources[0] as EngineSourceSpec, this.#leases, settings),
+      feed: this.#feedOf(spec.sources[0]!),
       settings,
       flusher: this.#flusher,
       counters: this.#counters,
       observer: this,
     });
+  }
+
+  #feedOf(source: SourceSpec): Feed {
+    const { settings } = this.#boot;
+    switch (source.kind) {
+      case 'engine':
+        return new EngineSource(source, this.#leases, settings);
+      case 'http':
+        return runOnce(new HttpSource(source, settings));
+      default:
+        return source satisfies never;
+    }
   }
 
   #openOutlet(spec: OutletSpec, slot: number, events: OutletEvents): Outlet {
@@ -169,4 +183,9 @@ export class Shard implements StreamObserver {
     this.#loopDelay.reset();
     return { eventLoopDelayP99Ms, eventLoopUtilization: utilization };
   }
+}
+
+/** A source that is read once, and not again when it breaks. */
+function runOnce(source: Source): Feed {
+  return { run: (signal, sink) => source.run('start', signal, sink).finally(() => source.close()) };
 }
