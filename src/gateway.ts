@@ -102,13 +102,15 @@ export class Gateway {
     const resolver = new Resolver(() => this.#engines.firstHealthy());
     const app = createApp({
       login,
-      directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers),
+      directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers, config.maxStreams),
       viewers: this.#viewers,
       metrics,
       log,
       health: { version, ready: () => this.#closing === undefined && this.#shards.ready },
       trustedProxies: parseCidrs(config.trustedProxies),
       aceAllow: parseCidrs(config.aceAllow),
+      httpSources: config.httpSources,
+      httpUserAgent: config.httpUserAgent,
     });
     this.#server = new HttpServer(app, {
       host: config.serverHost,

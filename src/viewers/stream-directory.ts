@@ -1,6 +1,8 @@
 import type { ShardPool } from '../cluster/shard-pool.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
 import type { Resolver } from '../engine/resolver.ts';
+import { SluiceError } from '../shared/errors.ts';
+import { type HttpSelection, httpStreamKey } from '../shared/http-selection.ts';
 import type { StreamSnapshot } from '../shared/protocol.ts';
 import type { ReaderTable } from '../shared/reader-table.ts';
 import { type Selection, type StreamKey, type StreamSpec, streamKey } from '../shared/stream-spec.ts';
@@ -25,13 +27,23 @@ export class StreamDirectory {
   readonly #resolver: Resolver;
   readonly #viewers: Viewers;
   readonly #table: ReaderTable;
+  readonly #maxStreams: number;
 
-  constructor(shards: ShardPool, engines: EnginePool, resolver: Resolver, viewers: Viewers, table: ReaderTable) {
+  /** @param maxStreams how many streams may be watched before no other is opened over HTTP */
+  constructor(
+    shards: ShardPool,
+    engines: EnginePool,
+    resolver: Resolver,
+    viewers: Viewers,
+    table: ReaderTable,
+    maxStreams: number,
+  ) {
     this.#shards = shards;
     this.#engines = engines;
     this.#resolver = resolver;
     this.#viewers = viewers;
     this.#table = table;
+    this.#maxStreams = maxStreams;
   }
 
   /** What it takes to open a selected content, under the key that all its viewers share. */
@@ -39,6 +51,19 @@ export class StreamDirectory {
     const canonical = streamKey(selection, await this.#resolver.resolve(selection.selector));
     const key = this.#engines.runningKey(canonical) ?? canonical;
     return { key, sources: [{ kind: 'engine', content: key, ...selection }] };
+  }
+
+  /**
+   * What it takes to open a selected source, under the key that all its viewers share.
+   * @throws SluiceError `streams_full`; engines have their own limit, because they grant a lease for each session
+   */
+  httpSpecFor(selection: HttpSelection): StreamSpec {
+    const key = httpStreamKey(selection);
+    const watched = new Set<StreamKey>();
+    for (const { stream } of this.#viewers.list()) watched.add(stream.key);
+    if (!watched.has(key) && watched.size >= this.#maxStreams)
+      throw new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
+    return { key, sources: selection };
   }
 
   /** All streams of all shards that answer in time. */
