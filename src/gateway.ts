@@ -87,6 +87,8 @@ export class Gateway {
         startTimeoutMs: config.acestreamTimeoutMs,
         startStalledTimeoutMs: config.startStalledTimeoutMs,
         emptyTimeoutMs: config.acestreamEmptyTimeoutMs,
+        httpTimeoutMs: config.httpTimeoutMs,
+        allowPrivateSources: config.allowPrivateSources,
       },
       readers,
       budget: this.#budget,
@@ -123,6 +125,8 @@ export class Gateway {
       health: { version, ready: () => this.#closing === undefined && this.#shards.ready },
       trustedProxies: parseCidrs(config.trustedProxies),
       aceAllow: parseCidrs(config.aceAllow),
+      httpSources: config.httpSources,
+      httpUserAgent: config.httpUserAgent,
     });
     this.#server = new HttpServer(app, {
       host: config.serverHost,

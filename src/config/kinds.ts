@@ -175,5 +175,28 @@ export const origins: Kind<readonly string[]> = listOf(
     .transform(address => new URL(address).origin),
 );
 
+const HOST_PATTERN = /^(\*|(?:\*\.)?[^*]+?)(:\d{1,5})?$/;
+
+/** Writes the host of a pattern as URL does, so that one comparison of texts decides; undefined when it is none. */
+function canonicalPattern(pattern: string): string | undefined {
+  const [, name = '', port = ''] = pattern.match(HOST_PATTERN) ?? [];
+  if (name === '*') return port === '' ? name : undefined;
+  const [wildcard, rest] = name.startsWith('*.') ? ['*.', name.slice(2)] : ['', name];
+  const address = `http://${rest}/`;
+  if (/[/?#@\\]|:$/.test(rest) || !URL.canParse(address) || new URL(address).port !== '') return undefined;
+  const number = Number(port.slice(1));
+  if (number > 65_535) return undefined;
+  return `${wildcard}${new URL(address).hostname}${port === '' ? '' : `:${number}`}`;
+}
+
+/** Hosts, each with a port if only that one is meant; `*.` stands for all names below one, `*` for every host. */
+export const hostPatterns: Kind<readonly string[]> = listOf(
+  'hosts such as tv.example, tv.example:8080, *.tv.example or *',
+  z
+    .string()
+    .refine(pattern => canonicalPattern(pattern) !== undefined)
+    .transform(pattern => canonicalPattern(pattern)!),
+);
+
 /** Web addresses; a comma inside one is written %2C. */
 export const webAddresses: Kind<readonly string[]> = listOf('http or https addresses', z.string().refine(isHttp));

@@ -1,6 +1,7 @@
 import {
   flag,
   host,
+  hostPatterns,
   type Kind,
   mebibytes,
   memoryBudget,
@@ -17,7 +18,15 @@ import {
 } from './kinds.ts';
 
 /** The sections of the documentation, in reading order. */
-export const SECTIONS = ['Server', 'Logging', 'Security', 'AceStream', 'Streaming', 'Catalogue'] as const;
+export const SECTIONS = [
+  'Server',
+  'Logging',
+  'Security',
+  'AceStream',
+  'HTTP sources',
+  'Streaming',
+  'Catalogue',
+] as const;
 
 /** One key of the configuration. */
 export interface Option {
@@ -138,7 +147,7 @@ export const OPTIONS = {
     kind: ranges,
     default: '',
     unset: 'loopback and private addresses',
-    doc: 'Clients that may open /ace/* and /metrics.',
+    doc: 'Clients that may open /ace/*, /http/* and /metrics.',
   },
 
   acestreamEnabled: {
@@ -239,6 +248,36 @@ export const OPTIONS = {
     kind: whole(0, 65_535),
     doc: 'Port of what used to be a second listener.',
     noEffect: ONE_LISTENER,
+  },
+
+  httpSources: {
+    env: 'HTTP_SOURCES',
+    section: 'HTTP sources',
+    kind: hostPatterns,
+    default: '',
+    unset: 'none',
+    doc: 'Hosts whose streams viewers may open by /http/getstream; redirects may lead to others.',
+  },
+  allowPrivateSources: {
+    env: 'ALLOW_PRIVATE_SOURCES',
+    section: 'HTTP sources',
+    kind: flag,
+    default: 'false',
+    doc: 'Whether sources may be at loopback and private addresses.',
+  },
+  httpTimeoutMs: {
+    env: 'HTTP_TIMEOUT',
+    section: 'HTTP sources',
+    kind: seconds(),
+    default: '15',
+    doc: 'How long a source may take to answer, redirects included, or bring no byte.',
+  },
+  httpUserAgent: {
+    env: 'HTTP_USER_AGENT',
+    section: 'HTTP sources',
+    kind: text('1 to 256 printable ASCII characters', /^[ -~]{1,256}$/),
+    default: 'Sluice',
+    doc: 'What sources are told as User-Agent, unless a request says otherwise.',
   },
 
   shards: {

@@ -13,6 +13,7 @@ import { aceRoutes } from './routes/ace.ts';
 import { aceproxyRoutes } from './routes/aceproxy.ts';
 import { type EngineAdministration, engineRoutes } from './routes/engines.ts';
 import { type Health, healthRoutes } from './routes/health.ts';
+import { httpSourceRoutes } from './routes/http-source.ts';
 
 /** What the routes work with. */
 export interface AppParts {
@@ -26,6 +27,10 @@ export interface AppParts {
   trustedProxies: readonly Cidr[];
   /** Who may open streams; empty means loopback and private addresses. */
   aceAllow: readonly Cidr[];
+  /** Hosts whose streams viewers may open over HTTP, as the configuration writes them. */
+  httpSources: readonly string[];
+  /** What those hosts are told as User-Agent. */
+  httpUserAgent: string;
 }
 
 /** What the original's users read without a login, on the machine itself. */
@@ -53,6 +58,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
     await next();
   };
   app.use('/ace/*', localOnly);
+  app.use('/http/*', localOnly);
   app.use('/metrics', localOnly);
   app.use(
     '/api/*',
@@ -63,6 +69,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   );
 
   app.route('/', aceRoutes(parts));
+  app.route('/', httpSourceRoutes(parts));
   app.route('/', aceproxyRoutes(parts));
   app.route('/', engineRoutes(parts));
   app.route('/', healthRoutes(parts));

@@ -56,6 +56,9 @@ export interface ShardSettings {
   startTimeoutMs: number;
   startStalledTimeoutMs: number;
   emptyTimeoutMs: number;
+  /** How long an HTTP source may take to answer, or bring no byte. */
+  httpTimeoutMs: number;
+  allowPrivateSources: boolean;
 }
 
 /** A shard's wish to run one session of one content. */

@@ -5,7 +5,7 @@
  */
 import { closeSync, readSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { MessageChannel, type MessagePort } from 'node:worker_threads';
+import { MessageChannel, type MessagePort, receiveMessageOnPort } from 'node:worker_threads';
 import type * as Libc from '../native/libc.ts';
 import { type OutletSpec, RELAY_WINDOW_BYTES, type RelayFromFront, type RelayToFront } from '../shared/protocol.ts';
 
@@ -75,6 +75,8 @@ class Relayed implements Connection {
   readonly #socket: Socket;
   #port: MessagePort | undefined;
   #sentBytes = 0;
+  /** Bytes that the socket took and that no credit was returned for. */
+  #owedBytes = 0;
 
   constructor(socket: Socket, onGone: () => void) {
     if (socket.destroyed) throw new Error('the viewer left before it could be relayed');
@@ -95,21 +97,8 @@ class Relayed implements Connection {
 
   outlet(): OutletSpec {
     const { port1, port2 } = new MessageChannel();
-    let owedBytes = 0;
-    port1.on('message', (message: RelayToFront) => {
-      if (message.type === 'end') {
-        this.#socket.destroySoon();
-        return;
-      }
-      const { length } = message.chunk;
-      this.#sentBytes += length;
-      this.#socket.write(message.chunk, () => {
-        owedBytes += length;
-        if (owedBytes < RELAY_WINDOW_BYTES / 4) return; // Credit goes back in few, large notes.
-        port1.postMessage({ creditBytes: owedBytes } satisfies RelayFromFront);
-        owedBytes = 0;
-      });
-    });
+    this.#owedBytes = 0; // The next shard begins with a whole window.
+    port1.on('message', (message: RelayToFront) => this.#take(port1, message));
     port1.on('close', () => {
       if (this.#port === port1) this.#port = undefined;
     });
@@ -118,8 +107,30 @@ class Relayed implements Connection {
   }
 
   close(): void {
-    this.#port?.close();
+    const port = this.#port;
     this.#port = undefined;
+    if (port !== undefined) {
+      // The shard reports a viewer detached over another port, which may be faster than its last bytes over this one.
+      for (let last = receiveMessageOnPort(port); last !== undefined; last = receiveMessageOnPort(port))
+        this.#take(port, last.message as RelayToFront);
+      port.close();
+    }
     this.#socket.destroySoon();
+  }
+
+  #take(port: MessagePort, message: RelayToFront): void {
+    if (message.type === 'end') {
+      this.#socket.destroySoon();
+      return;
+    }
+    const { length } = message.chunk;
+    this.#sentBytes += length;
+    this.#socket.write(message.chunk, () => {
+      if (port !== this.#port) return;
+      this.#owedBytes += length;
+      if (this.#owedBytes < RELAY_WINDOW_BYTES / 4) return; // Credit goes back in few, large notes.
+      port.postMessage({ creditBytes: this.#owedBytes } satisfies RelayFromFront);
+      this.#owedBytes = 0;
+    });
   }
 }

@@ -1,6 +1,7 @@
 import type { ShardPool } from '../cluster/shard-pool.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
 import type { Resolver } from '../engine/resolver.ts';
+import { type HttpSelection, httpStreamKey } from '../shared/http-selection.ts';
 import type { StreamSnapshot } from '../shared/protocol.ts';
 import type { ReaderTable } from '../shared/reader-table.ts';
 import { type Selection, type StreamKey, type StreamSpec, streamKey } from '../shared/stream-spec.ts';
@@ -39,6 +40,11 @@ export class StreamDirectory {
     const canonical = streamKey(selection, await this.#resolver.resolve(selection.selector));
     const key = this.#engines.leases.runningKey(canonical) ?? canonical;
     return { key, sources: [{ kind: 'engine', content: key, ...selection }] };
+  }
+
+  /** What it takes to open a selected source, under the key that all its viewers share. */
+  httpSpecFor(selection: HttpSelection): StreamSpec {
+    return { key: httpStreamKey(selection), sources: selection };
   }
 
   /** All streams of all shards that answer in time. */

@@ -121,12 +121,18 @@ describe('the dependency rule', () => {
     expect(offenders(/^src\//, ({ target }) => !target.startsWith('workers/'))).toEqual([]);
   });
 
-  it('workers/shard imports only src/shared, src/native, src/engine and itself', () => {
+  it('workers/shard imports only src/shared, src/native, src/engine, src/upstream and itself', () => {
     expect(
       offenders(
         /^workers\/shard\//,
-        ({ target }) => !isOurs(target) || /^(src\/(shared|native|engine)|workers\/shard)\//.test(target),
+        ({ target }) => !isOurs(target) || /^(src\/(shared|native|engine|upstream)|workers\/shard)\//.test(target),
       ),
+    ).toEqual([]);
+  });
+
+  it('src/upstream imports only src/shared and itself', () => {
+    expect(
+      offenders(/^src\/upstream\//, ({ target }) => !isOurs(target) || /^src\/(shared|upstream)\//.test(target)),
     ).toEqual([]);
   });
 
@@ -141,7 +147,7 @@ describe('the dependency rule', () => {
   });
 
   it.each([
-    ['undici', /^src\/engine\//],
+    ['undici', /^src\/(engine|upstream)\//],
     ['hono', /^src\/http\//],
     ['@hono/node-server', /^src\/http\//],
     ['koffi', /^src\/native\//],

@@ -96,7 +96,8 @@ describe('the pages', () => {
 
   it('name keys of the configuration that exist', () => {
     const keys = new Set<string>(Object.values(OPTIONS).map(({ env }) => env));
-    const ours = /^(SERVER|DATA|TRUSTED|HTTP|SHUTDOWN|LOG|ADMIN|ACE|ACESTREAM|START|ENGINE|STALE|FLUSH|MAX)_[A-Z_]+$/;
+    const ours =
+      /^(SERVER|DATA|TRUSTED|HTTP|SHUTDOWN|LOG|ADMIN|ACE|ACESTREAM|START|ENGINE|STALE|FLUSH|MAX|ALLOW)_[A-Z_]+$/;
     const named = PAGES.flatMap(page =>
       [...read(page).matchAll(/`([A-Z][A-Z_]+)(?:=[^`]*)?`/g)].map(([, key]) => key!),
     );

@@ -20,6 +20,7 @@ export function liveHead(contentType: string): Buffer {
 }
 
 const REASON_PHRASES: Readonly<Record<number, string>> = {
+  403: 'Forbidden',
   404: 'Not Found',
   500: 'Internal Server Error',
   502: 'Bad Gateway',

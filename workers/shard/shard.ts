@@ -13,13 +13,15 @@ import type {
 } from '../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../src/shared/reader-table.ts';
 import type { RequestHandlers } from '../../src/shared/shard-link.ts';
-import type { StreamKey } from '../../src/shared/stream-spec.ts';
+import type { SourceSpec, StreamKey } from '../../src/shared/stream-spec.ts';
 import { FlushScheduler } from './flush-scheduler.ts';
 import type { Outlet, OutletEvents, OutletHub } from './outlet.ts';
 import { Reader } from './reader.ts';
 import type { SegmentStore } from './segments.ts';
-import { EngineSource, type EngineSourceSpec } from './source/engine-source.ts';
+import { EngineSource } from './source/engine-source.ts';
+import { HttpSource } from './source/http-source.ts';
 import type { Leases } from './source/leases.ts';
+import type { Feed, Source } from './source/source.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
@@ -179,13 +181,25 @@ export class Shard implements StreamObserver {
   #createStream(spec: AttachNotification['stream']): Stream {
     const { settings } = this.#boot;
     return new Stream(spec, {
-      feed: new EngineSource(spec.sources[0] as EngineSourceSpec, this.#leases, settings),
+      feed: this.#feedOf(spec.sources[0]!),
       settings,
       flusher: this.#flusher,
       segments: this.#segments,
       counters: this.#counters,
       observer: this,
     });
+  }
+
+  #feedOf(source: SourceSpec): Feed {
+    const { settings } = this.#boot;
+    switch (source.kind) {
+      case 'engine':
+        return new EngineSource(source, this.#leases, settings);
+      case 'http':
+        return runOnce(new HttpSource(source, settings));
+      default:
+        return source satisfies never;
+    }
   }
 
   #openOutlet(spec: OutletSpec, slot: number, events: OutletEvents): Outlet {
@@ -202,4 +216,9 @@ export class Shard implements StreamObserver {
     this.#loopDelay.reset();
     return { eventLoopDelayP99Ms, eventLoopUtilization: utilization };
   }
+}
+
+/** A source that is read once, and not again when it breaks. */
+function runOnce(source: Source): Feed {
+  return { run: (signal, sink) => source.run('start', signal, sink).finally(() => source.close()) };
 }

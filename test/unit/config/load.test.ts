@@ -59,6 +59,10 @@ describe('defaults', () => {
       acestreamChunkSize: undefined,
       acestreamStreamingHost: undefined,
       acestreamStreamingPort: undefined,
+      httpSources: [],
+      allowPrivateSources: false,
+      httpTimeoutMs: 15_000,
+      httpUserAgent: 'Sluice',
       shards: Math.min(64, Math.max(1, availableParallelism() - 1)),
       transport: 'auto',
       staleClientTimeoutMs: 30_000,
@@ -108,6 +112,14 @@ describe('values', () => {
     ['ADMIN_PASSWORD', ' spaces count ', 'adminPassword', ' spaces count '],
     ['ACESTREAM_ENABLED', 'Enabled', 'acestreamEnabled', true],
     ['ACESTREAM_ENABLED', 'off', 'acestreamEnabled', false],
+    ['HTTP_SOURCES', 'TV.example:8080, *.tv.example *', 'httpSources', ['tv.example:8080', '*.tv.example', '*']],
+    [
+      'HTTP_SOURCES',
+      '127.1:080 [0::1]:1 bücher.example',
+      'httpSources',
+      ['127.0.0.1:80', '[::1]:1', 'xn--bcher-kva.example'],
+    ],
+    ['HTTP_USER_AGENT', 'VLC/3 (x)', 'httpUserAgent', 'VLC/3 (x)'],
     ['STALE_CLIENT_TIMEOUT', '0.25', 'staleClientTimeoutMs', 250],
     ['SHARDS', '64', 'shards', 64],
     ['LOG_BYTES', '2097152', 'logBytes', 2 * 1024 ** 2],
@@ -157,6 +169,7 @@ describe('problems', () => {
     'must be http or https origins such as http://127.0.0.1:6878, without path and credentials, separated by commas';
   const size = 'must be a size of at least 1M, in bytes or with K, M or G (such as 48M)';
   const flag = 'must be true or false (or 1/0, yes/no, on/off, enabled/disabled)';
+  const hosts = 'must be hosts such as tv.example, tv.example:8080, *.tv.example or *, separated by commas';
   const database = 'must be an SQLite database such as sqlite:///./data/sluice.db';
 
   it.each<[key: string, text: string, message: string]>([
@@ -184,6 +197,18 @@ describe('problems', () => {
     ['ACESTREAM_ENGINE_PORT', '0', 'must be a whole number from 1 to 65535, got "0"'],
     ['ACESTREAM_TIMEOUT', '30s', `${seconds}, got "30s"`],
     ['ENGINE_HEALTH_INTERVAL', '0.05', `${seconds}, got "0.05"`],
+    ['HTTP_SOURCES', 'http://tv.example', `${hosts}, got "http://tv.example"`],
+    ['HTTP_SOURCES', 'tv.example/path', `${hosts}, got "tv.example/path"`],
+    ['HTTP_SOURCES', 'me@tv.example', `${hosts}, got "me@tv.example"`],
+    ['HTTP_SOURCES', 'tv.example:', `${hosts}, got "tv.example:"`],
+    ['HTTP_SOURCES', 'tv.example:65536', `${hosts}, got "tv.example:65536"`],
+    ['HTTP_SOURCES', 'tv.*', `${hosts}, got "tv.*"`],
+    ['HTTP_SOURCES', '*tv.example', `${hosts}, got "*tv.example"`],
+    ['HTTP_SOURCES', '*.', `${hosts}, got "*."`],
+    ['HTTP_SOURCES', '*:80', `${hosts}, got "*:80"`],
+    ['HTTP_SOURCES', '::1', `${hosts}, got "::1"`],
+    ['HTTP_SOURCES', '999.0.0.1', `${hosts}, got "999.0.0.1"`],
+    ['HTTP_USER_AGENT', 'é', 'must be 1 to 256 printable ASCII characters, got "é"'],
     ['STALE_CLIENT_TIMEOUT', 'Infinity', `${seconds}, got "Infinity"`],
     ['SHARDS', '65', 'must be auto or a whole number from 1 to 64, got "65"'],
     ['TRANSPORT', 'pigeon', 'must be one of auto, handoff, relay, got "pigeon"'],

@@ -8,6 +8,7 @@ import type { StreamSpec } from '../../../src/shared/stream-spec.ts';
 import { relayHub } from '../../../workers/shard/relay-outlet.ts';
 import { HeapSegments } from '../../../workers/shard/segments.ts';
 import { Shard } from '../../../workers/shard/shard.ts';
+import { SHARD_SETTINGS } from '../support/settings.ts';
 import { until } from '../support/waiting.ts';
 
 const HASH = 'a'.repeat(40);
@@ -36,17 +37,7 @@ class Rig {
       readers: new ReaderTable(8).buffer,
       counters: new ShardCounters().buffer,
       epollFd: undefined,
-      settings: {
-        staleClientTimeoutMs: 30_000,
-        flushBudgetMs: 0,
-        logMs: 1e9,
-        logBytes: 1 << 20,
-        noResponseTimeoutMs: 1_000,
-        startTimeoutMs: 1_000,
-        startStalledTimeoutMs: 1_000,
-        emptyTimeoutMs: 1_000,
-        zeroCopy: false,
-      },
+      settings: { ...SHARD_SETTINGS, logBytes: 1 << 20 },
       budget: { buffer: budget.buffer, limits: budget.limits },
     },
     notification => this.told.push(notification),

@@ -9,20 +9,10 @@ import type { Feed, SourceSink } from '../../../workers/shard/source/source.ts';
 import { Stream } from '../../../workers/shard/stream.ts';
 import { segmentsOf } from '../support/logs.ts';
 import { ScriptedOutlet } from '../support/scripted-outlet.ts';
+import { SHARD_SETTINGS } from '../support/settings.ts';
 import { faultsIn, Multiplex, offsetsOf, PACKET_BYTES, PMT_PID, pidAt, pidsOf, VIDEO_PID } from '../support/ts.ts';
 import { until, within } from '../support/waiting.ts';
 
-const SETTINGS: ShardSettings = {
-  staleClientTimeoutMs: 30_000,
-  flushBudgetMs: 0,
-  zeroCopy: false,
-  logMs: 1e9,
-  logBytes: 100 << 20,
-  noResponseTimeoutMs: 1_000,
-  startTimeoutMs: 1_000,
-  startStalledTimeoutMs: 1_000,
-  emptyTimeoutMs: 1_000,
-};
 const INFO = { contentType: 'video/mp2t', infohash: 'a'.repeat(40), origin: 'http://engine' };
 
 /** A source that does what the test says. */
@@ -77,7 +67,7 @@ class Rig {
       { key: 'some-key', sources: [] },
       {
         feed: this.source,
-        settings: { ...SETTINGS, ...settings },
+        settings: { ...SHARD_SETTINGS, ...settings },
         flusher: new FlushScheduler(0, () => {}),
         counters: this.counters,
         segments: segmentsOf(),
