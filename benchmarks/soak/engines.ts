@@ -3,7 +3,7 @@ import { freePort, portFromFirstLine, type Running, start } from '../lib/process
 import { script } from '../lib/servers.ts';
 import { monotonicMs } from '../lib/viewer.ts';
 import { sleep } from '../lib/wait.ts';
-import { type FaultKind, faultsOf, isEngineFault, NO_FAULTS } from './fault-kinds.ts';
+import { type EngineFault, faultsOf, isEngineFault, NO_FAULTS } from './fault-kinds.ts';
 import { ask } from './http.ts';
 import type { PlannedFault } from './plan.ts';
 
@@ -134,16 +134,16 @@ export class Engines {
     await Promise.all(this.#engines.map(engine => engine.stop()));
   }
 
-  async #trouble(engine: Engine, kind: FaultKind, forMs: number, signal: AbortSignal): Promise<void> {
+  async #trouble(engine: Engine, kind: EngineFault, forMs: number, signal: AbortSignal): Promise<void> {
     if (kind === 'engine-restarts') return engine.patchGlobal({ restart: true });
-    if (kind === 'engine-hangs') {
-      await engine.patchGlobal({ hang: true });
+    if (kind === 'engine-down') {
+      await engine.kill();
       await pause(forMs, signal);
-      return engine.patchGlobal({ hang: false });
+      return engine.start(this.#streams, this.#liveSinceMs);
     }
-    await engine.kill();
+    await engine.patchGlobal({ hang: true });
     await pause(forMs, signal);
-    await engine.start(this.#streams, this.#liveSinceMs);
+    await engine.patchGlobal({ hang: false, restart: kind === 'engine-hangs' });
   }
 }
 

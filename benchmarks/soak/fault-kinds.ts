@@ -1,4 +1,7 @@
-/** What goes wrong in a soak run, and how the stand-in engine's control API is told. */
+/**
+ * What goes wrong in a soak run, and how the stand-in engine's control API is told. An engine that denies a session and
+ * goes on running it is not among it: nobody could end that session, and none may be left.
+ */
 
 /** Faults of one content at the engine that carries it. */
 export const CONTENT_FAULTS = [
@@ -10,7 +13,7 @@ export const CONTENT_FAULTS = [
   'cut-session-dies',
   'superseded',
   'session-vanishes',
-  'session-denied',
+  'stat-empty',
   'stat-hangs',
   'stat-garbled',
   'frozen-position',
@@ -19,8 +22,8 @@ export const CONTENT_FAULTS = [
   'odd-chunks',
 ] as const;
 
-/** Faults of a whole engine. */
-export const ENGINE_FAULTS = ['engine-hangs', 'engine-restarts', 'engine-down'] as const;
+/** Faults of a whole engine. One that hangs is restarted in the end; one that pauses goes on with what it had. */
+export const ENGINE_FAULTS = ['engine-pauses', 'engine-hangs', 'engine-restarts', 'engine-down'] as const;
 
 export type ContentFault = (typeof CONTENT_FAULTS)[number];
 export type EngineFault = (typeof ENGINE_FAULTS)[number];
@@ -40,13 +43,15 @@ export const FAULT_SPANS: Readonly<Record<FaultKind, readonly [least: number, mo
   'cut-session-dies': [0, 0],
   superseded: [0, 0],
   'session-vanishes': [0, 0],
-  'session-denied': [3_000, 10_000],
+  'stat-empty': [3_000, 10_000],
   'stat-hangs': [3_000, 10_000],
   'stat-garbled': [3_000, 10_000],
   'frozen-position': [5_000, 15_000],
   'no-peers': [3_000, 10_000],
   'slow-start': [1_000, 4_000],
   'odd-chunks': [0, 0],
+  // Shorter than a gateway may wait for the answer to a stop before it tries again.
+  'engine-pauses': [500, 2_500],
   'engine-hangs': [3_000, 8_000],
   'engine-restarts': [0, 0],
   'engine-down': [3_000, 8_000],
@@ -73,8 +78,8 @@ export function faultsOf(kind: ContentFault, forMs: number): Record<string, obje
       return { superseded: {} };
     case 'session-vanishes':
       return { vanish: {} };
-    case 'session-denied':
-      return { unknownSession: { forMs } };
+    case 'stat-empty':
+      return { emptyStat: { forMs } };
     case 'stat-hangs':
       return { statHangs: { forMs } };
     case 'stat-garbled':
