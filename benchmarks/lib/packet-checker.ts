@@ -61,6 +61,11 @@ export class PacketChecker implements BodyChecker {
   #joinedOnRandomAccess = false;
   #sequence = -1;
 
+  /** Packets so far, null packets among them. */
+  get packets(): number {
+    return this.#packets;
+  }
+
   /** The very first packets were PAT and PMT. */
   get joinedOnTables(): boolean {
     return this.#firstPid === PID_PAT && this.#secondPid === PID_PMT;

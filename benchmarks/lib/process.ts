@@ -17,7 +17,12 @@ export type Spawned = ChildProcessByStdio<null, Readable, Readable>;
 export interface Running<T> {
   pid: number;
   ready: T;
+  /** Settles when it has ended, by whatever cause: its exit code or the signal. */
+  exited: Promise<string>;
+  /** Asks it to end, by force if it takes too long. */
   stop(): Promise<void>;
+  /** Ends it as a crash would. */
+  kill(): Promise<void>;
 }
 
 export interface Launch<T> {
@@ -27,6 +32,8 @@ export interface Launch<T> {
   args: string[];
   env?: Record<string, string>;
   ready: (child: Spawned) => Promise<T>;
+  /** Takes everything that it prints. */
+  onOutput?: (text: Buffer) => void;
 }
 
 const children = new Set<Spawned>();
@@ -35,20 +42,23 @@ process.once('exit', () => {
 });
 
 /** Starts a program with nothing from our environment but what it needs to run, and waits until it is ready. */
-export async function start<T>({ label, command, args, env, ready }: Launch<T>): Promise<Running<T>> {
+export async function start<T>({ label, command, args, env, ready, onOutput }: Launch<T>): Promise<Running<T>> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(command, args, { env: { PATH, HOME, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   children.add(child);
   let output = '';
   const keep = (text: Buffer) => {
     output = (output + text.toString()).slice(-KEPT_OUTPUT_CHARACTERS);
+    onOutput?.(text);
   };
   child.stdout.on('data', keep);
   child.stderr.on('data', keep);
-  const exited = once(child, 'exit').finally(() => children.delete(child));
+  const exited = once(child, 'exit')
+    .then(([code, signal]) => String(signal ?? `exit code ${code}`))
+    .finally(() => children.delete(child));
   exited.catch(() => {});
-  const early = exited.then(([code, signal]) => {
-    throw new Error(`${label} ended early (${signal ?? `exit code ${code}`}):\n${output}`);
+  const early = exited.then(how => {
+    throw new Error(`${label} ended early (${how}):\n${output}`);
   });
   early.catch(() => {}); // only the race below is interested
   const stop = async () => {
@@ -57,9 +67,13 @@ export async function start<T>({ label, command, args, env, ready }: Launch<T>):
     late.catch(() => {});
     await exited;
   };
+  const kill = async () => {
+    child.kill('SIGKILL');
+    await exited;
+  };
   try {
     const found = await withDeadline(`${label} ready`, READY_DEADLINE_MS, Promise.race([ready(child), early]));
-    return { pid: child.pid!, ready: found, stop };
+    return { pid: child.pid!, ready: found, exited, stop, kill };
   } catch (error) {
     if (children.has(child)) await stop();
     throw error;

@@ -36,7 +36,8 @@ export interface Variant {
 }
 
 const compiled = new URL('../../', import.meta.url);
-const script = (name: string) => fileURLToPath(new URL(name, compiled));
+/** The path of a built program, from the folder of the build. */
+export const script = (name: string) => fileURLToPath(new URL(name, compiled));
 
 /** The stand-in engine; `ready` is its port. */
 export function startEngine(): Promise<Running<number>> {
@@ -52,7 +53,7 @@ export function startEngine(): Promise<Running<number>> {
 let dataRoot: string | null = null;
 
 /** An empty folder of its own for each gateway; all of them are removed when the run ends, however it ends. */
-function newDataDir(): string {
+export function newDataDir(): string {
   if (dataRoot === null) {
     const root = mkdtempSync(path.join(tmpdir(), 'sluice-bench-'));
     process.once('exit', () => rmSync(root, { recursive: true, force: true }));

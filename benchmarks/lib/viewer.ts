@@ -31,6 +31,8 @@ export class Viewer {
   bytes = 0;
   /** The server ended the connection, or it failed; never set by our own `close`. */
   ended = false;
+  /** How the connection ended, where it failed. */
+  failure: string | null = null;
   readonly #checker: BodyChecker;
   readonly #response: ResponseReader;
   readonly #socket: net.Socket;
@@ -48,7 +50,10 @@ export class Viewer {
       host: '127.0.0.1',
       onread: { buffer: sharedBuffer, callback: (length, bytes) => this.#read(bytes, length) },
     });
-    this.#socket.on('error', () => this.#end());
+    this.#socket.on('error', error => {
+      this.failure = error.message;
+      this.#end();
+    });
     this.#socket.on('close', () => this.#end());
     this.#socket.write(requestHead(address));
   }
@@ -70,6 +75,16 @@ export class Viewer {
   get firstRandomAccessMs(): number | null {
     const at = this.packets?.firstRandomAccessAtMs ?? null;
     return at === null ? null : at - this.#openedAtMs;
+  }
+
+  /** Stops reading, like a player with a full buffer. */
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  /** Reads on. */
+  resume(): void {
+    this.#socket.resume();
   }
 
   close(): void {

@@ -27,6 +27,11 @@ export interface ContentSpec {
   burstSeconds?: number;
   /** Where in the loop the first reader starts, in packets; anywhere (but always the same place) when absent. */
   startOffsetPackets?: number;
+  /**
+   * Milliseconds of CLOCK_MONOTONIC at which its broadcast began. Engines given the same ones broadcast the same packets
+   * at the same time. Its first reader begins it when absent.
+   */
+  liveSinceMs?: number;
   /** Faults it starts with. */
   faults?: FaultPatch;
 }
@@ -52,8 +57,11 @@ function sourceOf(spec: ContentSpec, defaults: ContentDefaults): PacketSource {
 /** A content id that differs from its infohash and is always the same. */
 const derivedId = (infohash: string): string => createHash('sha1').update(infohash).digest('hex');
 
+/** What CLOCK_MONOTONIC, which all processes share, is ahead of this thread's `performance.now()`. */
+const clockOffsetMs = Number(process.hrtime.bigint()) / 1e6 - performance.now();
+
 /**
- * A broadcast: it has one live position that goes on in real time from its first reader, whoever reads. A reader gets
+ * A broadcast: it has one live position that goes on in real time, whoever reads. A reader gets
  * what lies before the live position as its burst, so a re-opened one sees the recent past again.
  */
 export class Content {
@@ -76,6 +84,7 @@ export class Content {
     const burstBytes = spec.burstBytes ?? burstSeconds * this.source.packetsPerSecond * PACKET_BYTES;
     this.burstPackets = Math.floor(burstBytes / PACKET_BYTES);
     this.#startPacket = spec.startOffsetPackets ?? Number.parseInt(infohash.slice(-6), 16) % this.source.loopPackets;
+    if (spec.liveSinceMs !== undefined) this.#anchorMs = spec.liveSinceMs - clockOffsetMs;
     this.faults.patch(spec.faults ?? {});
   }
 

@@ -1,6 +1,6 @@
 /** How often and how long a fault acts. Both count from its first effect, not from when it was set. */
 export interface Span {
-  /** Occasions it acts on (requests, readers); `cut`, `eof`, `superseded` and `secondReader` default to 1, others to no end. */
+  /** Occasions it acts on (requests, readers); defaults: {@link FAULT_TIMES}. */
   times?: number;
   /** Milliseconds after its first effect until it clears itself; no end when absent. */
   forMs?: number;
@@ -39,6 +39,8 @@ export interface Faults {
   cut?: Trigger & { session?: 'stays' | 'dies' };
   /** Another start takes the content over: the body ends, the session is unknown afterwards. */
   superseded?: Trigger;
+  /** The session is forgotten without a word: the body stays open and silent. */
+  vanish?: Trigger;
   /** The next reader is treated as a second one: the status line twice, then headers and close. */
   secondReader?: Span;
   /** Any number of readers is let in, as some builds do. */
@@ -109,6 +111,7 @@ export const FAULT_TIMES: Readonly<Record<FaultName, number>> = {
   eof: 1,
   cut: 1,
   superseded: 1,
+  vanish: 1,
   secondReader: 1,
   manyReaders: Infinity,
   unknownId: Infinity,

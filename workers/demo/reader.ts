@@ -20,7 +20,7 @@ const RESET_DELAY_MS = 20;
 /** What a reader tells its owner; at most once each. */
 export interface ReaderEvents {
   /** A fault ended the session along with the body. */
-  sessionDied(reason: 'superseded' | 'broken'): void;
+  sessionDied(reason: 'superseded' | 'broken' | 'vanished'): void;
 }
 
 /**
@@ -55,11 +55,16 @@ export class Reader implements Paced {
     else this.#socket.destroy();
   }
 
+  /** Nothing more is sent: the body has ended, or its session vanished. */
+  get #over(): boolean {
+    return this.#ended || this.#session.ended !== undefined;
+  }
+
   pump(nowMs: number): void {
-    if (this.#ended || this.#session.phase(nowMs) !== 'dl') return;
+    if (this.#over || this.#session.phase(nowMs) !== 'dl') return;
     this.#writer ??= this.#open(nowMs);
     const live = this.#content.livePosition(nowMs);
-    while (!this.#ended && !this.#socket.writableNeedDrain && !this.#faulty(nowMs)) {
+    while (!this.#over && !this.#socket.writableNeedDrain && !this.#faulty(nowMs)) {
       const count = Math.min(live - this.#position, MAX_BATCH_PACKETS, this.#packetsToFault());
       if (count <= 0) return;
       this.#send(this.#writer, count);
@@ -95,6 +100,9 @@ export class Reader implements Paced {
     if (due(faults.peek('superseded'))) {
       faults.take('superseded');
       this.#events.sessionDied('superseded');
+    } else if (due(faults.peek('vanish'))) {
+      faults.take('vanish');
+      this.#events.sessionDied('vanished');
     } else if (due(faults.peek('eof'))) {
       const dies = faults.take('eof')?.session === 'dies';
       this.end();
@@ -106,7 +114,7 @@ export class Reader implements Paced {
     } else if (due(faults.peek('stall'))) {
       return faults.active('stall') !== undefined;
     }
-    return this.#ended;
+    return this.#over;
   }
 
   #cut(): void {
@@ -128,7 +136,7 @@ export class Reader implements Paced {
   #packetsToFault(): number {
     const { faults } = this.#content;
     let packets = Number.POSITIVE_INFINITY;
-    for (const name of ['superseded', 'eof', 'cut', 'stall'] as const) {
+    for (const name of ['superseded', 'vanish', 'eof', 'cut', 'stall'] as const) {
       const { afterBytes = 0 } = faults.peek(name) ?? {};
       if (afterBytes > this.bytesSent)
         packets = Math.min(packets, Math.ceil((afterBytes - this.bytesSent) / PACKET_BYTES));

@@ -12,7 +12,7 @@ export interface EngineEvent {
 }
 
 /** What ends a session. */
-export type SessionEnd = 'stopped' | 'superseded' | 'expired' | 'broken' | 'restart';
+export type SessionEnd = 'stopped' | 'superseded' | 'expired' | 'broken' | 'vanished' | 'restart';
 
 /** Part of the start that counts as idle before the buffer begins to fill. */
 const IDLE_PART = 0.1;
@@ -82,9 +82,13 @@ export class Session {
     this.onEvent?.();
   }
 
-  /** Ends the session and, cleanly, the body of whoever reads it. */
+  /** Ends the session and, cleanly, the body of whoever reads it; one that vanished tells nobody. */
   end(reason: SessionEnd): void {
     if (this.ended) return;
+    if (reason === 'vanished') {
+      this.ended = reason;
+      return;
+    }
     if (this.stopNotifications) this.notify({ name: 'download_stopped', params: { reason } });
     this.ended = reason;
     for (const reader of this.readers) reader.end();

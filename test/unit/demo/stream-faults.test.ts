@@ -93,7 +93,48 @@ describe('an ending', () => {
   });
 });
 
+describe('a session that vanishes', () => {
+  it('is unknown from then on, while its body stays open without another byte', async () => {
+    const request = await play({ vanish: { afterBytes: 188_000 } });
+    await request.body(188_000);
+    const { length } = request.received;
+    await poll('the session to be unknown', async () => (await statOf(control)).error !== null);
+    expect(standIn.state()).toMatchObject({ sessions: [], readersOpenNow: 0 });
+    const anew = await start(standIn, infohash);
+    expect(anew.playback_session_id).not.toBe(control.playback_session_id);
+    const again = await open(anew);
+    await again.body(BURST_BYTES);
+    expect(request.received).toHaveLength(length);
+    request.close();
+    again.close();
+  });
+});
+
 describe('live position', () => {
+  it('is the same on engines that are told when the broadcast began', async () => {
+    const other = await startStandIn();
+    // The monotonic clock, as another process would read it.
+    const liveSinceMs = Number(process.hrtime.bigint()) / 1e6 - 60_000;
+    const firstSequences: number[] = [];
+    for (const engine of [standIn, other]) {
+      engine.putContent(infohash, {
+        kind: 'synthetic',
+        bitsPerSecond: 8_000_000,
+        burstBytes: BURST_BYTES,
+        liveSinceMs,
+      });
+      const request = await open(await start(engine, infohash));
+      firstSequences.push(stamps(await request.body(188_000))[0]!.sequence);
+      request.close();
+    }
+    await other.close();
+    // Some 5000 stamped packets a second: the second engine is asked a moment later.
+    const [first, second] = firstSequences as [number, number];
+    expect(first).toBeGreaterThan(57 * 4_000);
+    expect(second).toBeGreaterThan(first);
+    expect(second - first).toBeLessThan(5_000);
+  });
+
   it('frozenLivepos stands still while bytes flow', async () => {
     const request = await play({ frozenLivepos: {} });
     await request.body(188);
