@@ -75,8 +75,8 @@ export class JumpGate {
   }
 
   /** To be called now and then: whatever has not started a unit for too long goes on with its next packet. */
-  expire(now: () => number): void {
-    if (this.#waitUntilMs === undefined || now() < this.#waitUntilMs) return;
+  expire(nowMs: number): void {
+    if (this.#waitUntilMs === undefined || nowMs < this.#waitUntilMs) return;
     this.#waitUntilMs = undefined;
     for (let pid = 0; pid < NULL_PID; pid++)
       if ((this.#due[pid]! & UNIT_START) !== 0) this.#due[pid] = (this.#due[pid]! & PCR) | ANY;

@@ -1,5 +1,5 @@
 import { NULL_PID, PACKET_BYTES, PAT_PID, pidOf } from '../../src/shared/mpegts.ts';
-import { hasPcr, PCR_HZ, pcrDifference, readPcr } from '../../src/shared/timestamps.ts';
+import { hasPcr, PCR_HZ, PCR_MODULO, pcrDifference, readPcr } from '../../src/shared/timestamps.ts';
 import { discontinuityPacket } from './announcement.ts';
 import { Continuity } from './continuity.ts';
 import { JumpGate } from './jump-gate.ts';
@@ -40,6 +40,8 @@ export class Seam {
   #search: SeamSearch | undefined;
   #lastSearch: SeamResult | undefined;
   #unstartedPackets = 0;
+  /** When the latest run was passed on. */
+  #passedMs = 0;
   /** From where the present run has not been passed on yet. */
   #from = 0;
 
@@ -68,10 +70,16 @@ export class Seam {
   }
 
   /**
-   * What the program's clock shows behind the latest packet, in 27 MHz ticks; undefined when it has none. A slate that
-   * starts with that joins without a jump of the clock.
+   * What the program's clock would show by now had it gone on since the latest packet, in 27 MHz ticks; undefined when
+   * there is none. A slate that starts with that joins without a jump, and so does the broadcast when it is back.
    */
   get clock(): number | undefined {
+    const clock = this.#clockAtEnd;
+    if (clock === undefined) return undefined;
+    return (clock + Math.round(((this.#now() - this.#passedMs) * PCR_HZ) / 1000)) % PCR_MODULO;
+  }
+
+  get #clockAtEnd(): number | undefined {
     return this.#trail.clockAtEnd(this.#tables.program?.pcrPid ?? this.#trail.anchorPid);
   }
 
@@ -89,14 +97,16 @@ export class Seam {
 
   /** Takes a run of whole packets, which may be changed in place. */
   push(run: Buffer): void {
+    const nowMs = this.#now();
     this.#from = 0;
-    if (this.#search === undefined) this.#gate.expire(this.#now);
+    if (this.#search === undefined) this.#gate.expire(nowMs);
     else {
-      const place = this.#search.inspect(run, this.#now());
+      const place = this.#search.inspect(run, nowMs);
       if (place === undefined) return;
       this.#goOn(this.#search, place, run);
       this.#search = undefined;
     }
+    this.#passedMs = nowMs;
     this.#pass(run);
   }
 
@@ -155,7 +165,7 @@ export class Seam {
   }
 
   #clockJumpMs({ trail, tables }: SeamSearch, run: Buffer, at: number): number | undefined {
-    const before = this.clock;
+    const before = this.#clockAtEnd;
     const pid = tables.program?.pcrPid ?? trail.anchorPid;
     const after = pidOf(run, at) === pid && hasPcr(run, at) ? readPcr(run, at + 6) : trail.clockAtEnd(pid);
     if (before === undefined || after === undefined) return undefined;

@@ -252,6 +252,16 @@ describe('a reading that has moved on', () => {
     expect(rig.seam.lastSearch!.clockJumpMs).toBeCloseTo(((182 - 100) * 300) / 90, 0);
   });
 
+  it('knows what the clock would show by now', () => {
+    const packets = broadcast({ packets: 200, firstPcr: TIMESTAMP_MODULO - SECOND });
+    const rig = new SeamRig();
+    expect(rig.seam.clock).toBeUndefined();
+    rig.push(reading(packets, 0, 100));
+    expect(rig.seam.clock! / 300).toBeCloseTo(TIMESTAMP_MODULO - SECOND + 100 * 300, 0);
+    rig.nowMs += 2_500;
+    expect(rig.seam.clock! / 300).toBeCloseTo(1.5 * SECOND + 100 * 300, 0);
+  });
+
   it('passes over random-access points of the past, also where no clock is quite the same', () => {
     for (const firstPcr of [0, TIMESTAMP_MODULO - 420 * 300]) {
       const packets = broadcast({ packets: PACKETS, firstPcr });
