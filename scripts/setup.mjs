@@ -58,6 +58,6 @@ once(
     console.log('sluice: building …');
     rmSync(at('dist'), { recursive: true, force: true });
     run(process.execPath, [at('node_modules', 'typescript', 'bin', 'tsc'), '-p', 'tsconfig.build.json']);
-    cpSync(at('workers', 'demo', 'clip.mpegts'), at('dist', 'workers', 'demo', 'clip.mpegts'));
+    for (const clip of ['workers/demo/clip.mpegts', 'workers/shard/slate.mpegts']) cpSync(at(clip), at('dist', clip));
   },
 );

@@ -37,6 +37,11 @@ export function hasAdaptationFlags(buffer: Uint8Array, at: number): boolean {
   return (buffer[at + 3]! & 0x20) !== 0 && buffer[at + 4]! > 0;
 }
 
+/** Whether a receiver on the way marked the packet as damaged, so that nothing it says can be relied on. */
+export function hasTransportError(buffer: Uint8Array, at: number): boolean {
+  return (buffer[at + 1]! & 0x80) !== 0;
+}
+
 /** Whether the multiplexer says that decoding can begin here. */
 export function isRandomAccess(buffer: Uint8Array, at: number): boolean {
   return hasAdaptationFlags(buffer, at) && (buffer[at + 5]! & 0x40) !== 0;
@@ -73,6 +78,23 @@ export function bridgePacket(pid: number, nextContinuity: number): Buffer {
   packet[4] = PACKET_BYTES - 6;
   packet[5] = 0x80;
   return packet;
+}
+
+/** Packets that carry nothing, as multiplexers fill up with them; they keep a connection from looking dead. */
+export function nullPackets(count: number): Buffer {
+  const packets = Buffer.alloc(count * PACKET_BYTES, 0xff);
+  for (let at = 0; at < packets.length; at += PACKET_BYTES) packets.set([SYNC_BYTE, 0x1f, 0xff, 0x10], at);
+  return packets;
+}
+
+/** The CRC that ends every table section (ISO/IEC 13818-1 annex A: polynomial 0x04c11db7, no reflection). */
+export function crc32(bytes: Uint8Array, initial = 0xffffffff): number {
+  let crc = initial;
+  for (const byte of bytes) {
+    crc ^= byte << 24;
+    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80000000 ? (crc << 1) ^ 0x04c11db7 : crc << 1;
+  }
+  return crc >>> 0;
 }
 
 /** One elementary stream of a program. */

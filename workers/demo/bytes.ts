@@ -1,5 +1,5 @@
+import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 import type { PacketSource } from './packet-source.ts';
-import { PACKET_BYTES } from './packets.ts';
 
 /** A prime, so that the pattern never falls into step with the packet grid. */
 const PERIOD_BYTES = 251;

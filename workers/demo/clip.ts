@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { TsLoop } from './ts-loop.ts';
+import { TsLoop } from '../../src/shared/ts-loop.ts';
 
 /** How long a round of `clip.mpegts` plays: 600 frames at 25/s, 12 750 packets at 799 000 bit/s. */
 const CLIP_SECONDS = 24;

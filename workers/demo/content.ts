@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
+import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 import { bytesSource } from './bytes.ts';
 import { clipSource } from './clip.ts';
 import { type FaultPatch, FaultSet } from './fault-set.ts';
 import type { PacketSource } from './packet-source.ts';
-import { PACKET_BYTES } from './packets.ts';
 import { syntheticSource } from './synthetic.ts';
 
 /** Every {@link ContentKind}. */

@@ -1,5 +1,6 @@
+import { crc32, PACKET_BYTES, pidOf, startsUnit } from '../../src/shared/mpegts.ts';
 import type { Damage } from './faults.ts';
-import { crc32, PACKET_BYTES, PMT_PID, pidAt, startsUnit } from './packets.ts';
+import { PMT_PID } from './packets.ts';
 
 /** Added to a continuity counter to make it wrong: neither the next value nor a repetition. */
 const COUNTER_ERROR = 5;
@@ -22,7 +23,7 @@ export function applyDamage(packets: Buffer, position: number, damage: Damage): 
     if (kept !== at) packets.copyWithin(kept, at, at + PACKET_BYTES);
     if (damage.wrongCounterOneIn && index % damage.wrongCounterOneIn === 0)
       packets[kept + 3] = (packets[kept + 3]! & 0xf0) | ((packets[kept + 3]! + COUNTER_ERROR) & 0x0f);
-    if (damage.pmtVersion !== undefined && pidAt(packets, kept) === PMT_PID && startsUnit(packets, kept))
+    if (damage.pmtVersion !== undefined && pidOf(packets, kept) === PMT_PID && startsUnit(packets, kept))
       setPmtVersion(packets, kept, damage.pmtVersion);
     kept += PACKET_BYTES;
   }

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
+import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 import { BodyWriter, bodyShape } from './body-writer.ts';
 import type { Paced } from './pacer.ts';
 import type { PacketSource } from './packet-source.ts';
-import { PACKET_BYTES } from './packets.ts';
 import { takeBytes } from './slab.ts';
 
 /** Most packets in one write, about 64 KB. */

@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
+import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 import { BodyWriter, bodyShape } from './body-writer.ts';
 import type { Content } from './content.ts';
 import { applyDamage } from './damage.ts';
 import type { Trigger } from './faults.ts';
 import type { Paced } from './pacer.ts';
-import { PACKET_BYTES } from './packets.ts';
 import type { Session } from './session.ts';
 import { takeBytes } from './slab.ts';
 

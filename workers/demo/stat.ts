@@ -1,4 +1,4 @@
-import { PACKET_BYTES } from './packets.ts';
+import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
 import type { Session } from './session.ts';
 
 /** Engines count downloaded and uploaded bytes in pieces of 16 KiB. */

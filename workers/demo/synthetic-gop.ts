@@ -1,4 +1,5 @@
-import { AUDIO_PID, crc32, PACKET_BYTES, PAT_PID, PMT_PID, SYNC_BYTE, VIDEO_PID } from './packets.ts';
+import { crc32, PACKET_BYTES, PAT_PID, SYNC_BYTE } from '../../src/shared/mpegts.ts';
+import { AUDIO_PID, PMT_PID, VIDEO_PID } from './packets.ts';
 
 /** Frames in the one-second group of pictures. */
 export const FRAMES_PER_GOP = 25;

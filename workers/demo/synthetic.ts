@@ -1,7 +1,8 @@
+import { PACKET_BYTES, pidOf, startsUnit } from '../../src/shared/mpegts.ts';
+import { TsLoop } from '../../src/shared/ts-loop.ts';
 import type { PacketSource } from './packet-source.ts';
-import { PACKET_BYTES, pidAt, startsUnit, VIDEO_PID } from './packets.ts';
+import { VIDEO_PID } from './packets.ts';
 import { FRAMES_PER_GOP, syntheticGop } from './synthetic-gop.ts';
-import { TsLoop } from './ts-loop.ts';
 
 /** Least bit rate of a synthetic stream: room for tables, picture, sound and one stamped packet in every frame. */
 export const MIN_BITS_PER_SECOND = FRAMES_PER_GOP * 5 * PACKET_BYTES * 8;
@@ -27,7 +28,7 @@ class SyntheticSource implements PacketSource {
     let stamps = 0;
     this.#ordinals = Int32Array.from({ length: packetsPerSecond }, (_, index) => {
       const at = index * PACKET_BYTES;
-      if (pidAt(gop, at) !== VIDEO_PID || startsUnit(gop, at)) return -1;
+      if (pidOf(gop, at) !== VIDEO_PID || startsUnit(gop, at)) return -1;
       gop.write('TSMP', at + 4, 'latin1');
       return stamps++;
     });

@@ -1,14 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
+import { PACKET_BYTES, PAT_PID, pidOf, startsUnit } from '../../../src/shared/mpegts.ts';
+import { TIMESTAMP_MODULO } from '../../../src/shared/timestamps.ts';
 import { clipSource } from '../../../workers/demo/clip.ts';
-import {
-  AUDIO_PID,
-  PACKET_BYTES,
-  PAT_PID,
-  PMT_PID,
-  pidAt,
-  startsUnit,
-  TIMESTAMP_MODULO,
-} from '../../../workers/demo/packets.ts';
+import { AUDIO_PID, PMT_PID } from '../../../workers/demo/packets.ts';
 import { keyFrames, offsets, pcrs, problems, ticksBetween } from './transport-stream.ts';
 
 const ROUND_PACKETS = 12_750;
@@ -29,7 +23,7 @@ describe('the clip as an endless stream', () => {
     expect(clip.packetsPerSecond).toBe(531.25);
     const begin = part(0, 10);
     const pids = offsets(begin)
-      .map(at => pidAt(begin, at))
+      .map(at => pidOf(begin, at))
       .filter(pid => pid !== 0x1fff);
     expect(pids.slice(0, 2)).toEqual([PAT_PID, PMT_PID]);
     expect(keyFrames(begin)).toHaveLength(1);
@@ -41,8 +35,8 @@ describe('the clip as an endless stream', () => {
     expect(keys).toHaveLength(24);
     for (const key of keys) {
       let before = key - 1;
-      while (pidAt(bytes, before * PACKET_BYTES) === 0x1fff) before--;
-      expect([pidAt(bytes, (before - 1) * PACKET_BYTES), pidAt(bytes, before * PACKET_BYTES)]).toEqual([
+      while (pidOf(bytes, before * PACKET_BYTES) === 0x1fff) before--;
+      expect([pidOf(bytes, (before - 1) * PACKET_BYTES), pidOf(bytes, before * PACKET_BYTES)]).toEqual([
         PAT_PID,
         PMT_PID,
       ]);
@@ -71,7 +65,7 @@ describe('the clip as an endless stream', () => {
 
   it('has the same frames of sound in every round', () => {
     const bytes = part(5 * ROUND_PACKETS, ROUND_PACKETS);
-    const frames = offsets(bytes).filter(at => pidAt(bytes, at) === AUDIO_PID && startsUnit(bytes, at));
+    const frames = offsets(bytes).filter(at => pidOf(bytes, at) === AUDIO_PID && startsUnit(bytes, at));
     expect(frames).toHaveLength(1125);
   });
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { pidOf } from '../../../src/shared/mpegts.ts';
 import type { FaultPatch } from '../../../workers/demo/fault-set.ts';
-import { PMT_PID, pidAt } from '../../../workers/demo/packets.ts';
+import { PMT_PID } from '../../../workers/demo/packets.ts';
 import { type StandIn, startStandIn } from '../../helpers/stand-in.ts';
 import { type Control, open, poll, start, statOf } from './player.ts';
 import { offsets, pcrs, problems, stamps, ticksBetween } from './transport-stream.ts';
@@ -205,7 +206,7 @@ describe('damage', () => {
     const request = await play({ damage: { pmtVersion: 9 } });
     const body = await request.body(BURST_BYTES);
     const versions = offsets(body)
-      .filter(at => pidAt(body, at) === PMT_PID)
+      .filter(at => pidOf(body, at) === PMT_PID)
       .map(at => (body[at + 10]! >> 1) & 0x1f);
     expect(new Set(versions)).toEqual(new Set([9]));
     request.close();

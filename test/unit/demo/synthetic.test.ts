@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { PACKET_BYTES, PAT_PID, PMT_PID, pidAt, startsUnit, VIDEO_PID } from '../../../workers/demo/packets.ts';
+import { PACKET_BYTES, PAT_PID, pidOf, startsUnit } from '../../../src/shared/mpegts.ts';
+import { PMT_PID, VIDEO_PID } from '../../../workers/demo/packets.ts';
 import { MIN_BITS_PER_SECOND, syntheticSource } from '../../../workers/demo/synthetic.ts';
 import { keyFrames, offsets, pcrs, problems, stamps, ticksBetween } from './transport-stream.ts';
 
@@ -26,14 +27,14 @@ describe.each([MIN_BITS_PER_SECOND, 799_000, 8_000_000, 40_000_000])(
     it('has a flagged key frame each second, right behind PAT and PMT', () => {
       expect(keyFrames(threeSeconds)).toEqual([2, packetsPerSecond + 2, 2 * packetsPerSecond + 2]);
       for (const key of keyFrames(threeSeconds)) {
-        expect(pidAt(threeSeconds, (key - 2) * PACKET_BYTES)).toBe(PAT_PID);
-        expect(pidAt(threeSeconds, (key - 1) * PACKET_BYTES)).toBe(PMT_PID);
+        expect(pidOf(threeSeconds, (key - 2) * PACKET_BYTES)).toBe(PAT_PID);
+        expect(pidOf(threeSeconds, (key - 1) * PACKET_BYTES)).toBe(PMT_PID);
       }
     });
 
     it('repeats the tables at least each 100 ms', () => {
       const tables = offsets(threeSeconds)
-        .filter(at => pidAt(threeSeconds, at) === PAT_PID)
+        .filter(at => pidOf(threeSeconds, at) === PAT_PID)
         .map(at => at / PACKET_BYTES);
       for (const [index, packet] of tables.slice(1).entries())
         expect((packet - tables[index]!) / packetsPerSecond).toBeLessThanOrEqual(0.1);
@@ -48,7 +49,7 @@ describe.each([MIN_BITS_PER_SECOND, 799_000, 8_000_000, 40_000_000])(
 
     it('stamps every video packet that starts no picture, and no other, in sequence', () => {
       const video = offsets(threeSeconds).filter(
-        at => pidAt(threeSeconds, at) === VIDEO_PID && !startsUnit(threeSeconds, at),
+        at => pidOf(threeSeconds, at) === VIDEO_PID && !startsUnit(threeSeconds, at),
       );
       const found = stamps(threeSeconds);
       expect(found.map(({ sequence }) => sequence)).toEqual(video.map((_, index) => index));

@@ -1,14 +1,6 @@
-import {
-  hasPayload,
-  hasPcr,
-  isRandomAccess,
-  PACKET_BYTES,
-  pidAt,
-  readPcrBase,
-  SYNC_BYTE,
-  TIMESTAMP_MODULO,
-  VIDEO_PID,
-} from '../../../workers/demo/packets.ts';
+import { hasPayload, isRandomAccess, PACKET_BYTES, pidOf, SYNC_BYTE } from '../../../src/shared/mpegts.ts';
+import { hasPcr, readPcrBase, TIMESTAMP_MODULO } from '../../../src/shared/timestamps.ts';
+import { VIDEO_PID } from '../../../workers/demo/packets.ts';
 
 /** Offsets of the packets of a buffer that starts with one. */
 export const offsets = (bytes: Buffer): number[] =>
@@ -20,7 +12,7 @@ export function problems(bytes: Buffer): { sync: number; counter: number } {
   const last = new Map<number, number>();
   for (const at of offsets(bytes)) {
     if (bytes[at] !== SYNC_BYTE) found.sync++;
-    const pid = pidAt(bytes, at);
+    const pid = pidOf(bytes, at);
     if (pid === 0x1fff) continue;
     const counter = bytes[at + 3]! & 15;
     const before = last.get(pid);
@@ -43,7 +35,7 @@ export const ticksBetween = (from: number, to: number): number => (to - from + T
 /** Packet numbers of the video's random access points. */
 export const keyFrames = (bytes: Buffer): number[] =>
   offsets(bytes)
-    .filter(at => pidAt(bytes, at) === VIDEO_PID && isRandomAccess(bytes, at))
+    .filter(at => pidOf(bytes, at) === VIDEO_PID && isRandomAccess(bytes, at))
     .map(at => at / PACKET_BYTES);
 
 /** Sequence numbers and times of the stamped packets. */

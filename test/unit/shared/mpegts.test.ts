@@ -3,12 +3,15 @@ import {
   accessUnitHint,
   bridgePacket,
   continuityOf,
+  crc32,
   flagDiscontinuity,
   hasAdaptationFlags,
   hasPayload,
+  hasTransportError,
   isRandomAccess,
   isScrambled,
   isVideo,
+  nullPackets,
   PACKET_BYTES,
   parseProgramMap,
   payloadAt,
@@ -251,5 +254,39 @@ describe('the hint in the first bytes of a picture', () => {
     expect(hint(H264, Buffer.alloc(184, 0xff))).toBe('unknown');
     expect(hint(H264, Buffer.alloc(184, 0))).toBe('unknown');
     expect(hint(H264, Buffer.alloc(0))).toBe('unknown');
+  });
+});
+
+describe('packets that carry nothing', () => {
+  it('are whole packets of the PID of stuffing, with a payload', () => {
+    const nulls = nullPackets(3);
+    expect(nulls).toHaveLength(3 * PACKET_BYTES);
+    for (const at of [0, PACKET_BYTES, 2 * PACKET_BYTES])
+      expect([
+        nulls[at],
+        pidOf(nulls, at),
+        startsUnit(nulls, at),
+        hasPayload(nulls, at),
+        isScrambled(nulls, at),
+      ]).toEqual([0x47, 0x1fff, false, true, false]);
+    expect(nullPackets(0)).toHaveLength(0);
+  });
+});
+
+describe('the checksum of sections', () => {
+  it('is nothing over a section with its checksum, and something over a damaged one', () => {
+    const section = patSection([{ number: 1, pid: 0x1000 }]);
+    expect(crc32(section)).toBe(0);
+    section[9]! ^= 1;
+    expect(crc32(section)).not.toBe(0);
+  });
+});
+
+describe('the mark of damage', () => {
+  it('is told apart from the start of a unit', () => {
+    const made = packet({ pid: 0x1fff, counter: 0, startsUnit: true, payload: Buffer.alloc(184) });
+    expect(hasTransportError(made, 0)).toBe(false);
+    made[1]! |= 0x80;
+    expect([hasTransportError(made, 0), startsUnit(made, 0), pidOf(made, 0)]).toEqual([true, true, 0x1fff]);
   });
 });

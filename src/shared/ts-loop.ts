@@ -1,17 +1,5 @@
-import type { PacketSource } from './packet-source.ts';
-import {
-  adaptationBytes,
-  hasPayload,
-  hasPcr,
-  PACKET_BYTES,
-  pidAt,
-  readPcrBase,
-  readTimestamp,
-  startsUnit,
-  TIMESTAMP_MODULO,
-  writePcrBase,
-  writeTimestamp,
-} from './packets.ts';
+import { hasPayload, PACKET_BYTES, payloadAt, pidOf, startsUnit } from './mpegts.ts';
+import { hasPcr, readPcrBase, readTimestamp, TIMESTAMP_MODULO, writePcrBase, writeTimestamp } from './timestamps.ts';
 
 /** A PCR, PTS or DTS somewhere in the loop. */
 interface Time {
@@ -29,7 +17,7 @@ const isPesHeader = (bytes: Uint8Array, at: number): boolean =>
 function timesOf(bytes: Uint8Array, start: number): Time[] {
   const times: Time[] = [];
   if (hasPcr(bytes, start)) times.push({ at: 6, ticks: readPcrBase(bytes, start + 6), pcr: true });
-  const payload = 4 + adaptationBytes(bytes, start);
+  const payload = payloadAt(bytes, start) - start;
   if (!startsUnit(bytes, start) || !hasPayload(bytes, start) || !isPesHeader(bytes, start + payload)) return times;
   const stamps = [0, 0, 1, 2][bytes[start + payload + 7]! >> 6]!;
   for (let i = 0; i < stamps; i++) {
@@ -44,7 +32,8 @@ function timesOf(bytes: Uint8Array, start: number): Time[] {
  * duration (through the 33-bit wrap) and every PID's continuity counter goes on where it was. The packets at a position
  * are a function of the position alone, so any number of readers can share one loop.
  */
-export class TsLoop implements PacketSource {
+export class TsLoop {
+  /** Pace at which it is meant to be played. */
   readonly packetsPerSecond: number;
   readonly #bytes: Buffer;
   readonly #packets: number;
@@ -70,10 +59,15 @@ export class TsLoop implements PacketSource {
     this.#index();
   }
 
+  /** Packets of one round. */
   get loopPackets(): number {
     return this.#packets;
   }
 
+  /**
+   * Writes `count` packets from `position` to the start of `target`.
+   * @param shiftTicks added to every PCR, PTS and DTS, in 90 kHz ticks
+   */
   fill(target: Buffer, position: number, count: number, shiftTicks: number): void {
     let done = 0;
     while (done < count) {
@@ -110,7 +104,7 @@ export class TsLoop implements PacketSource {
     const slotOf = new Map<number, number>();
     for (let index = 0; index < this.#packets; index++) {
       const at = index * PACKET_BYTES;
-      const pid = pidAt(this.#bytes, at);
+      const pid = pidOf(this.#bytes, at);
       const slot = slotOf.get(pid) ?? slotOf.size;
       slotOf.set(pid, slot);
       this.#slots[index] = slot;
