@@ -84,9 +84,13 @@ export class Gateway {
         logMs: config.logMs,
         logBytes: config.logBytes,
         noResponseTimeoutMs: config.acestreamNoResponseTimeoutMs,
-        startTimeoutMs: config.acestreamTimeoutMs,
+        startTimeoutMs: config.startTimeoutMs ?? config.acestreamTimeoutMs,
         startStalledTimeoutMs: config.startStalledTimeoutMs,
         emptyTimeoutMs: config.acestreamEmptyTimeoutMs,
+        stallTimeoutMs: config.stallTimeoutMs,
+        recoveryTimeoutMs: config.recoveryTimeoutMs,
+        lingerMs: config.lingerMs,
+        slate: config.slate,
         httpTimeoutMs: config.httpTimeoutMs,
         allowPrivateSources: config.allowPrivateSources,
       },
@@ -210,6 +214,8 @@ export class Gateway {
       case 'readerSkipped':
       case 'streamState':
       case 'streamEvent':
+      case 'streamInterrupted':
+      case 'streamRecovered':
         break; // Only the journal cares.
       default:
         notification satisfies never;

@@ -10,6 +10,8 @@ export interface EngineSession {
   playbackPath: string;
   statPath: string;
   commandPath: string;
+  /** Whether it goes on for ever; false is a file with an end. An engine that does not know yet says so with -1. */
+  isLive: boolean;
 }
 
 /** One answer of a session's stat address. */
@@ -20,6 +22,8 @@ export interface EngineStat {
   /** KB/s */
   speedDown: number;
   downloadedBytes: number;
+  /** Newest live position in UNIX seconds; undefined until data flows, and for files. */
+  livePosition: number | undefined;
 }
 
 /** An engine's identity. */
@@ -111,6 +115,7 @@ export function parseSession(payload: unknown): EngineSession {
     playbackPath: enginePath(json.playback_url, 'playback_url'),
     statPath: enginePath(json.stat_url, 'stat_url'),
     commandPath: enginePath(json.command_url, 'command_url'),
+    isLive: json.is_live !== 0,
   };
 }
 
@@ -136,7 +141,15 @@ export function parseStat(payload: unknown): EngineStat {
     peers: count(json.peers),
     speedDown: count(json.speed_down),
     downloadedBytes: count(json.downloaded),
+    livePosition: livePositionOf(json.livepos),
   };
+}
+
+/** Numbers come as texts here. */
+function livePositionOf(livepos: unknown): number | undefined {
+  if (typeof livepos !== 'object' || livepos === null || !('last' in livepos)) return undefined;
+  const last = count(livepos.last);
+  return last > 0 ? last : undefined;
 }
 
 /** Reads a get_version answer. */

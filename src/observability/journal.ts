@@ -57,6 +57,18 @@ export class Journal implements EngineEvents {
         );
         break;
       }
+      case 'streamInterrupted': {
+        const { key: stream, failure } = notification;
+        this.#metrics.streamInterrupted(failure.code);
+        this.#log.warn({ stream, shard, reason: failure.code }, `stream interrupted: ${failure.message}`);
+        break;
+      }
+      case 'streamRecovered': {
+        const { key: stream, how, outageMs } = notification;
+        this.#metrics.streamRecovered(how, outageMs);
+        this.#log.info({ stream, shard, how, outageMs: Math.round(outageMs) }, 'stream recovered');
+        break;
+      }
       case 'streamEvent':
         this.#log.info({ stream: notification.key, ...notification.details }, notification.event);
         break;

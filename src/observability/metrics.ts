@@ -4,7 +4,7 @@ import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
 import type { ErrorCode } from '../shared/errors.ts';
-import { DETACH_REASONS, STREAM_STATES } from '../shared/protocol.ts';
+import { DETACH_REASONS, RECOVERED_BY, type RecoveredBy, STREAM_STATES } from '../shared/protocol.ts';
 import type { ShardCounter } from '../shared/reader-table.ts';
 import type { Viewers } from '../viewers/viewers.ts';
 
@@ -49,6 +49,9 @@ export class Metrics {
   readonly #detaches: Counter<'reason'>;
   readonly #joinWait: Histogram;
   readonly #requests: Counter<'method' | 'route' | 'status'>;
+  readonly #interruptions: Counter<'reason'>;
+  readonly #recoveries: Counter<'how'>;
+  readonly #outage: Histogram;
   readonly #leases: Counter<'engine'>;
   readonly #leaseFailures: Counter<'engine' | 'code'>;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
@@ -67,6 +70,25 @@ export class Metrics {
       name: 'sluice_reader_join_seconds',
       help: "From a viewer's arrival at its shard to its first bytes",
       buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60],
+      registers,
+    });
+    this.#interruptions = new Counter({
+      name: 'sluice_stream_interruptions_total',
+      help: 'Times that a live stream stopped bringing bytes, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.#recoveries = new Counter({
+      name: 'sluice_stream_recoveries_total',
+      help: 'Interrupted streams that went on, by what helped',
+      labelNames: ['how'],
+      registers,
+    });
+    for (const how of RECOVERED_BY) this.#recoveries.inc({ how }, 0);
+    this.#outage = new Histogram({
+      name: 'sluice_stream_outage_seconds',
+      help: 'From the end of the bytes to the first ones of a recovery that worked',
+      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60],
       registers,
     });
     this.#requests = new Counter({
@@ -233,6 +255,17 @@ export class Metrics {
   /** Counts a lease that came back with a failure. @param place the engine's place in the configuration */
   leaseFailed(place: number, code: ErrorCode): void {
     this.#leaseFailures.inc({ engine: String(place), code });
+  }
+
+  /** Counts a live stream that stopped bringing bytes. */
+  streamInterrupted(reason: ErrorCode): void {
+    this.#interruptions.inc({ reason });
+  }
+
+  /** Counts a stream that goes on. */
+  streamRecovered(how: RecoveredBy, outageMs: number): void {
+    this.#recoveries.inc({ how });
+    this.#outage.observe(outageMs / 1000);
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */

@@ -34,6 +34,8 @@ const CATALOGUE = {
   source_not_stream: { status: 502, retryAfterSeconds: 0 },
   source_ended: { status: 502, retryAfterSeconds: 5 },
   source_stalled: { status: 504, retryAfterSeconds: 5 },
+  source_frozen: { status: 502, retryAfterSeconds: 5 },
+  recovery_failed: { status: 504, retryAfterSeconds: 5 },
   stream_closed: { status: 503, retryAfterSeconds: 5 },
   viewers_full: { status: 503, retryAfterSeconds: 10 },
   streams_full: { status: 503, retryAfterSeconds: 10 },

@@ -20,8 +20,25 @@ export const DETACH_REASONS = [
 export type DetachReason = (typeof DETACH_REASONS)[number];
 
 /** States of a stream (workers/shard/stream.ts). */
-export const STREAM_STATES = ['idle', 'starting', 'live', 'draining', 'closing', 'closed'] as const;
+export const STREAM_STATES = [
+  'idle',
+  'starting',
+  'live',
+  'recovering',
+  'lingering',
+  'draining',
+  'closing',
+  'closed',
+] as const;
 export type StreamState = (typeof STREAM_STATES)[number];
+
+/** Ways to read a source anew after it broke, the cheapest first. */
+export const RUNGS = ['reopen', 'new-session', 'other-engine'] as const;
+/** One step of the recovery ladder that stays on the same source. */
+export type Rung = (typeof RUNGS)[number];
+/** What helped a stream that had been interrupted. */
+export const RECOVERED_BY = [...RUNGS, 'next-source'] as const;
+export type RecoveredBy = (typeof RECOVERED_BY)[number];
 
 /**
  * How the bytes reach the viewer.
@@ -56,6 +73,11 @@ export interface ShardSettings {
   startTimeoutMs: number;
   startStalledTimeoutMs: number;
   emptyTimeoutMs: number;
+  stallTimeoutMs: number;
+  recoveryTimeoutMs: number;
+  lingerMs: number;
+  /** Whether viewers see a clip while their stream recovers. */
+  slate: boolean;
   /** How long an HTTP source may take to answer, or bring no byte. */
   httpTimeoutMs: number;
   allowPrivateSources: boolean;
@@ -94,6 +116,11 @@ export interface StreamSnapshot {
   packetFormat: 'unknown' | 'mpegts' | 'bytes';
   /** Where its bytes come from: an engine's origin, or a host. */
   origin: string | undefined;
+  /** Which of its sources it reads, 0 for the preferred one, and how many it has. */
+  source: number;
+  sources: number;
+  /** How often its bytes stopped coming. */
+  interruptions: number;
 }
 
 /** How a shard's thread has been since it was last asked. */
@@ -142,6 +169,8 @@ export type ShardNotification =
     }
   | { type: 'readerSkipped'; readerId: number; key: StreamKey; bytes: number }
   | { type: 'streamState'; key: StreamKey; state: StreamState; reason: WireError | undefined }
+  | { type: 'streamInterrupted'; key: StreamKey; failure: WireError }
+  | { type: 'streamRecovered'; key: StreamKey; how: RecoveredBy; outageMs: number }
   | { type: 'streamEvent'; key: StreamKey; event: string; details: Record<string, string | number | boolean> }
   | { type: 'sessionOpened'; leaseId: number; infohash: string; commandPath: string }
   /** Data flows: the engine is no longer busy starting this content. */

@@ -40,14 +40,20 @@ export class PacketAligner {
   /** The source ended: a body too short to be judged is passed on as it is, a cut packet is dropped. */
   finish(): void {
     const held = this.#held;
-    this.#held = Buffer.alloc(0);
     if (held.length === 0) return;
     if (this.#format === 'mpegts') {
-      this.#onDiscard(held.length);
+      this.discard();
     } else {
+      this.#held = Buffer.alloc(0);
       this.#format = 'bytes';
       this.#emit(held);
     }
+  }
+
+  /** The source ended, and what is still held is of no use. */
+  discard(): void {
+    if (this.#held.length > 0) this.#onDiscard(this.#held.length);
+    this.#held = Buffer.alloc(0);
   }
 
   /** Takes the next bytes of the source. */

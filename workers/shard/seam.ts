@@ -26,7 +26,7 @@ export interface SeamResult {
 /**
  * Makes one continuous transport stream out of several readings. The first one passes as it is. A later one goes on
  * right behind what was shown if it repeats that; else it begins at a random-access point, with the tables in front,
- * whole units only and the jump announced. Continuity counters go on in any case. See docs/adr/0005-seams.md.
+ * whole units only and the jump announced. Continuity counters go on in any case. See docs/adr/0006-seams.md.
  */
 export class Seam {
   readonly #emit: (run: Buffer) => void;

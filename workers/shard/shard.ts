@@ -6,6 +6,7 @@ import type {
   DetachReason,
   FrontRequests,
   OutletSpec,
+  RecoveredBy,
   ShardBoot,
   ShardNotification,
   ShardVitals,
@@ -21,7 +22,8 @@ import type { SegmentStore } from './segments.ts';
 import { EngineSource } from './source/engine-source.ts';
 import { HttpSource } from './source/http-source.ts';
 import type { Leases } from './source/leases.ts';
-import type { Feed, Source } from './source/source.ts';
+import type { Source } from './source/source.ts';
+import { Supervisor } from './source/supervisor.ts';
 import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
@@ -178,10 +180,21 @@ export class Shard implements StreamObserver {
     this.#notify({ type: 'readerDetached', readerId: reader.id, key, reason, error: error?.code, readers });
   }
 
+  interrupted(stream: Stream, failure: SluiceError): void {
+    this.#notify({ type: 'streamInterrupted', key: stream.spec.key, failure: failure.toWire() });
+  }
+
+  recovered(stream: Stream, how: RecoveredBy, outageMs: number): void {
+    this.#notify({ type: 'streamRecovered', key: stream.spec.key, how, outageMs });
+  }
+
   #createStream(spec: AttachNotification['stream']): Stream {
     const { settings } = this.#boot;
     return new Stream(spec, {
-      feed: this.#feedOf(spec.sources[0]!),
+      feed: new Supervisor(
+        spec.sources.map(source => this.#sourceOf(source)),
+        settings,
+      ),
       settings,
       flusher: this.#flusher,
       segments: this.#segments,
@@ -190,13 +203,13 @@ export class Shard implements StreamObserver {
     });
   }
 
-  #feedOf(source: SourceSpec): Feed {
+  #sourceOf(source: SourceSpec): Source {
     const { settings } = this.#boot;
     switch (source.kind) {
       case 'engine':
         return new EngineSource(source, this.#leases, settings);
       case 'http':
-        return runOnce(new HttpSource(source, settings));
+        return new HttpSource(source, settings);
       default:
         return source satisfies never;
     }
@@ -216,9 +229,4 @@ export class Shard implements StreamObserver {
     this.#loopDelay.reset();
     return { eventLoopDelayP99Ms, eventLoopUtilization: utilization };
   }
-}
-
-/** A source that is read once, and not again when it breaks. */
-function runOnce(source: Source): Feed {
-  return { run: (signal, sink) => source.run('start', signal, sink).finally(() => source.close()) };
 }

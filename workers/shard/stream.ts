@@ -1,37 +1,47 @@
 import { SluiceError } from '../../src/shared/errors.ts';
 import { PACKET_BYTES } from '../../src/shared/mpegts.ts';
-import type { DetachReason, ShardSettings, StreamSnapshot, StreamState } from '../../src/shared/protocol.ts';
+import type {
+  DetachReason,
+  RecoveredBy,
+  ShardSettings,
+  StreamSnapshot,
+  StreamState,
+} from '../../src/shared/protocol.ts';
 import type { ShardCounters } from '../../src/shared/reader-table.ts';
 import { StateMachine, type Transitions } from '../../src/shared/state-machine.ts';
 import type { StreamSpec } from '../../src/shared/stream-spec.ts';
 import type { Flushable, FlushResult, FlushScheduler } from './flush-scheduler.ts';
-import { PacketAligner } from './packet-aligner.ts';
+import { Intake } from './intake.ts';
 import { type EntryPoint, PacketLog } from './packet-log.ts';
-import { ProgramTracker } from './program-tracker.ts';
 import type { Reader } from './reader.ts';
 import { errorResponse, liveHead } from './response.ts';
 import type { SegmentStore } from './segments.ts';
-import type { Feed, Opened, SourceSink } from './source/source.ts';
-import { buildSplice, type Splice } from './splice.ts';
+import type { Feed, FeedSink } from './source/source.ts';
 
-type StreamEvent = 'start' | 'data' | 'stop' | 'ended' | 'emptied';
+type StreamEvent = 'start' | 'data' | 'interrupted' | 'left' | 'returned' | 'stop' | 'ended' | 'emptied';
 
 /** The rules of {@link StreamState}; drawn in docs/lifecycle.md. */
 export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
   idle: { start: 'starting' },
   starting: { data: 'live', stop: 'closing', ended: 'closed' },
-  live: { stop: 'closing', ended: 'draining' },
+  live: { interrupted: 'recovering', left: 'lingering', stop: 'closing', ended: 'draining' },
+  recovering: { data: 'live', stop: 'closing', ended: 'draining' },
+  lingering: { returned: 'live', interrupted: 'closing', stop: 'closing', ended: 'closed' },
   draining: { stop: 'closed', emptied: 'closed' },
   closing: { ended: 'closed' },
   closed: {},
 };
 
-/** How long a transport stream may take to show a random-access point before readers join without one. */
-const JOIN_PATIENCE_MS = 3_000;
-const JOIN_PATIENCE_BYTES = 8 << 20;
 const NO_TABLES = Buffer.alloc(0);
+/** Silence after which viewers get packets that say nothing. */
+const KEEP_ALIVE_AFTER_MS = 1_500;
+/** Recovery that takes longer than this is worth a picture that says so. */
+const SLATE_AFTER_MS = 2_000;
 /** Readers that are served between two looks at the clock. */
 const READERS_PER_LOOK = 16;
+
+/** States in which a new reader can be attached. */
+const OPEN_STATES: ReadonlySet<StreamState> = new Set(['idle', 'starting', 'live', 'recovering', 'lingering']);
 
 /** What a stream tells its shard. */
 export interface StreamObserver {
@@ -40,6 +50,8 @@ export interface StreamObserver {
   readerJoined(stream: Stream, reader: Reader, waitedMs: number): void;
   readerSkipped(stream: Stream, reader: Reader, bytes: number): void;
   readerDetached(stream: Stream, reader: Reader, reason: DetachReason, error: SluiceError | undefined): void;
+  interrupted(stream: Stream, failure: SluiceError): void;
+  recovered(stream: Stream, how: RecoveredBy, outageMs: number): void;
 }
 
 /** What a stream is built from. */
@@ -54,21 +66,22 @@ export interface StreamParts {
 }
 
 /** One upstream and everybody who watches it. It lives in one shard; all its state changes on that one thread. */
-export class Stream implements Flushable, SourceSink {
+export class Stream implements Flushable, FeedSink {
   readonly spec: StreamSpec;
   readonly #parts: StreamParts;
   readonly #machine: StateMachine<StreamState, StreamEvent>;
   readonly #readers = new Set<Reader>();
   readonly #log: PacketLog;
-  readonly #tracker: ProgramTracker;
-  readonly #aligner: PacketAligner;
+  readonly #intake: Intake;
   readonly #abort = new AbortController();
   readonly #createdAt = Date.now();
   #reason: SluiceError | undefined;
   #head = liveHead('video/mp2t');
-  #firstByteMs = 0;
-  #bytesIn = 0;
-  #nowMs = 0;
+  #linger: NodeJS.Timeout | undefined;
+  /** Since when the stream has been recovering. */
+  #interruptedMs = 0;
+  #interruptions = 0;
+  #rank = 0;
   /** Whose turn it is in the present round of writing; undefined between rounds. */
   #turns: SetIterator<Reader> | undefined;
   /** Whether somebody in the present round would have taken more. */
@@ -90,11 +103,8 @@ export class Stream implements Flushable, SourceSink {
     });
     const limits = { maxBytes: settings.logBytes, maxAgeMs: settings.logMs };
     this.#log = new PacketLog(limits, parts.segments, nowMs => this.#neededFrom(nowMs));
-    this.#tracker = new ProgramTracker((offset, tables) => this.#log.addRandomAccess({ offset, tables }));
-    this.#aligner = new PacketAligner(
-      run => this.#append(run),
-      bytes => counters.add('bytesDiscarded', bytes),
-      () => counters.add('resyncs', 1),
+    this.#intake = new Intake(this.#log, counters, ({ clockJumpMs, ...result }) =>
+      this.event('readings joined', { ...result, clockJumpMs: clockJumpMs ?? 'unknown' }),
     );
   }
 
@@ -105,7 +115,12 @@ export class Stream implements Flushable, SourceSink {
 
   /** Whether a new reader can still be attached. */
   get isOpen(): boolean {
-    return this.state === 'idle' || this.state === 'starting' || this.state === 'live';
+    return OPEN_STATES.has(this.state);
+  }
+
+  /** Whether viewers can begin to read at once. */
+  get #isJoinable(): boolean {
+    return this.state === 'live' || this.state === 'recovering';
   }
 
   /** How many viewers are attached, those waiting for the first byte included. */
@@ -116,26 +131,37 @@ export class Stream implements Flushable, SourceSink {
   /** Opens the source once `previous`, an earlier run of the same content, has let go of it. */
   start(previous: Promise<void>): void {
     this.#machine.send('start');
-    this.sourceDone = previous.then(() => this.#run());
+    // Whoever had bytes from a shard that died is worth as much patience as if the source had failed.
+    const resumes = [...this.#readers].some(reader => reader.hasSent);
+    this.sourceDone = previous.then(() => this.#run(resumes));
   }
 
   /** Adds a reader; it gets bytes at once when the stream is live. */
   attach(reader: Reader): void {
     this.#readers.add(reader);
-    if (this.state === 'live') {
-      this.#join(reader, this.#blindEntry);
+    clearTimeout(this.#linger);
+    if (this.#machine.can('returned')) this.#machine.send('returned');
+    if (this.#isJoinable) {
+      this.#join(reader, this.#intake.blindEntry);
       this.#parts.flusher.markDirty(this);
     }
   }
 
-  /** Removes a reader; the last one leaving ends the stream. */
+  /** Removes a reader; after the last one a live stream lingers, any other ends. */
   detach(reader: Reader, reason: DetachReason, error?: SluiceError): void {
     if (!this.#readers.delete(reader)) return;
     reader.finish(error === undefined ? undefined : errorResponse(error));
     this.#parts.observer.readerDetached(this, reader, reason, error);
     if (this.#readers.size > 0) return;
     if (this.#machine.can('emptied')) this.#machine.send('emptied');
+    else if (this.#machine.can('left') && this.#parts.settings.lingerMs > 0) this.#lingerOn();
     else if (this.#machine.can('stop')) this.#stop();
+  }
+
+  /** Players reconnect, and servers probe before they play: the source goes on for a while. */
+  #lingerOn(): void {
+    this.#machine.send('left');
+    this.#linger = setTimeout(() => this.#stop(), this.#parts.settings.lingerMs);
   }
 
   /** Ends the stream and sends everybody away. */
@@ -148,6 +174,7 @@ export class Stream implements Flushable, SourceSink {
   /** Detaches readers that took nothing for too long, and gives blocked ones another try. */
   sweep(nowMs: number): void {
     this.#log.shrink();
+    this.#bridgeSilence(nowMs);
     const { staleClientTimeoutMs: staleMs, logMs } = this.#parts.settings;
     if (this.state === 'draining' && nowMs - this.#ending!.sinceMs > logMs) {
       // The rest is as old now as anything the log would keep.
@@ -159,6 +186,15 @@ export class Stream implements Flushable, SourceSink {
       if (reader.stuckMs(nowMs) >= staleMs) this.detach(reader, 'stale');
       else this.resume(reader);
     }
+  }
+
+  /** Players and proxies give up on a connection that brings nothing. */
+  #bridgeSilence(nowMs: number): void {
+    if (!this.#isJoinable || this.#intake.silentMs(nowMs) < KEEP_ALIVE_AFTER_MS) return;
+    if (this.#parts.settings.slate && this.state === 'recovering' && nowMs - this.#interruptedMs >= SLATE_AFTER_MS)
+      this.#intake.playSlate();
+    this.#intake.keepAlive();
+    this.#parts.flusher.markDirty(this);
   }
 
   /** A reader's viewer takes bytes again. */
@@ -183,22 +219,33 @@ export class Stream implements Flushable, SourceSink {
     return result;
   }
 
-  opened({ contentType, infohash, origin }: Opened): void {
+  opened({ contentType, infohash, origin, relation, rank }: Parameters<FeedSink['opened']>[0]): void {
     this.#infohash = infohash;
     this.#origin = origin;
-    this.#head = liveHead(contentType);
+    this.#rank = rank;
+    if (relation === 'first') this.#head = liveHead(contentType);
+    this.#intake.begin(relation);
   }
 
   data(chunk: Buffer): void {
-    this.#nowMs = performance.now();
-    if (this.#bytesIn === 0) this.#firstByteMs = this.#nowMs;
-    this.#bytesIn += chunk.length;
-    this.#parts.counters.add('bytesIn', chunk.length);
-    this.#aligner.push(chunk);
-    if (this.state === 'starting' && this.#isJoinable()) {
-      this.#goLive();
-    }
+    const nowMs = performance.now();
+    this.#intake.take(chunk, nowMs);
+    if (this.state === 'starting' && this.#intake.isJoinable(nowMs)) this.#goLive();
     this.#parts.flusher.markDirty(this);
+  }
+
+  interrupted(failure: SluiceError): void {
+    if (!this.#machine.can('interrupted')) return; // It was recovering already, or is coming to its end.
+    this.#interruptedMs = performance.now();
+    this.#interruptions++;
+    this.#parts.observer.interrupted(this, failure);
+    if (this.#machine.send('interrupted') === 'closing') this.#abort.abort(); // Nobody is there to recover for.
+  }
+
+  recovered(how: RecoveredBy, outageMs: number): void {
+    if (this.state !== 'recovering') return;
+    this.#machine.send('data');
+    this.#parts.observer.recovered(this, how, outageMs);
   }
 
   event(name: string, details: Record<string, string | number | boolean>): void {
@@ -213,29 +260,32 @@ export class Stream implements Flushable, SourceSink {
       state: this.state,
       readers: this.readerCount,
       createdAt: this.#createdAt,
-      bytesIn: this.#bytesIn,
+      bytesIn: this.#intake.bytesIn,
       logBytes: this.#log.allocatedBytes,
       logSeconds: this.#log.ageMs(nowMs) / 1000,
-      packetFormat: this.#aligner.format,
+      packetFormat: this.#intake.format,
       origin: this.#origin,
+      source: this.#rank,
+      sources: this.spec.sources.length,
+      interruptions: this.#interruptions,
     };
   }
 
-  async #run(): Promise<void> {
+  async #run(resumes: boolean): Promise<void> {
     let error: SluiceError | undefined;
     try {
       // A stream whose viewers all left while it waited for its turn opens nothing.
-      if (!this.#abort.signal.aborted) await this.#parts.feed.run(this.#abort.signal, this);
+      if (!this.#abort.signal.aborted) await this.#parts.feed.run(this.#abort.signal, this, resumes);
     } catch (thrown) {
       error = SluiceError.from(thrown);
-      if (error.code === 'internal') this.event('source crashed', { cause: String(error.cause) });
     }
-    this.#aligner.finish();
+    this.#intake.finish();
+    clearTimeout(this.#linger);
     if (this.state === 'starting' && this.#log.end > 0) {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
     }
-    const failure = this.state === 'live' ? 'source-failed' : 'start-failed';
+    const failure = this.#isJoinable ? 'source-failed' : 'start-failed';
     const reason = error === undefined ? 'source-ended' : failure;
     this.#reason ??= error;
     const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
@@ -254,14 +304,9 @@ export class Stream implements Flushable, SourceSink {
   }
 
   #stop(): void {
+    clearTimeout(this.#linger);
     this.#machine.send('stop');
     this.#abort.abort();
-  }
-
-  #append(run: Buffer): void {
-    if (this.#isPackets) this.#tracker.inspect(run, this.#log.end);
-    const kept = this.#log.append(run, this.#nowMs);
-    if (kept < run.length) this.#parts.counters.add('bytesWithoutMemory', run.length - kept);
   }
 
   /** The lowest offset that a reader who keeps up has still to get; who took nothing for a log's length doesn't. */
@@ -273,26 +318,11 @@ export class Stream implements Flushable, SourceSink {
     return lowest;
   }
 
-  #isJoinable(): boolean {
-    if (this.#log.end === 0) return false;
-    return (
-      this.#aligner.format === 'bytes' ||
-      this.#log.newestRandomAccess !== undefined ||
-      this.#log.end >= JOIN_PATIENCE_BYTES ||
-      this.#nowMs - this.#firstByteMs >= JOIN_PATIENCE_MS
-    );
-  }
-
-  /** Where a reader begins in a log without a random-access point: at live, with the tables if there are any. */
-  get #blindEntry(): EntryPoint {
-    return { offset: this.#log.end, tables: this.#tracker.tables ?? NO_TABLES };
-  }
-
   /** @param otherwise where to begin in a log without a random-access point */
   #join(reader: Reader, otherwise: EntryPoint): void {
     if (reader.hasSent) {
       const rest = reader.resumption(this.#head, this.#isPackets);
-      const { bytes, resumeAt } = this.#splice();
+      const { bytes, resumeAt } = this.#intake.splice();
       reader.join(Buffer.concat([rest, bytes]), 0, resumeAt);
     } else {
       const { offset, tables } = this.#log.newestRandomAccess ?? otherwise;
@@ -323,20 +353,14 @@ export class Stream implements Flushable, SourceSink {
 
   /** Moves a reader whose place is gone to where decoding can begin again. */
   #skip(reader: Reader): void {
-    const { bytes, resumeAt } = this.#splice();
+    const { bytes, resumeAt } = this.#intake.splice();
     const skipped = reader.skipTo(resumeAt, bytes);
     this.#parts.counters.add('skips', 1);
     this.#parts.counters.add('skippedBytes', skipped);
     this.#parts.observer.readerSkipped(this, reader, skipped);
   }
 
-  /** What carries a reader over a gap to the newest place to begin. */
-  #splice(): Splice {
-    if (!this.#isPackets) return { bytes: NO_TABLES, resumeAt: this.#log.end };
-    return buildSplice(this.#log, this.#log.newestRandomAccess ?? this.#blindEntry, this.#tracker);
-  }
-
   get #isPackets(): boolean {
-    return this.#aligner.format === 'mpegts';
+    return this.#intake.format === 'mpegts';
   }
 }

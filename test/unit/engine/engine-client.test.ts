@@ -4,7 +4,13 @@ import { type Answer, json, rawServer, refusingUrl, ScriptedEngine } from '../su
 import { failureOf, until, within } from '../support/waiting.ts';
 
 const HASH = '0123456789abcdef0123456789abcdef01234567';
-const SESSION = { infohash: HASH, playbackPath: '/ace/r/1', statPath: '/ace/stat/1', commandPath: '/ace/cmd/1' };
+const SESSION = {
+  infohash: HASH,
+  playbackPath: '/ace/r/1',
+  statPath: '/ace/stat/1',
+  commandPath: '/ace/cmd/1',
+  isLive: true,
+};
 const CONTROL = {
   infohash: HASH,
   playback_url: 'http://x/ace/r/1',

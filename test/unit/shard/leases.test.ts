@@ -11,6 +11,7 @@ const SESSION: EngineSession = {
   playbackPath: '/ace/r/1',
   statPath: '/ace/stat/1',
   commandPath: '/ace/cmd/1',
+  isLive: true,
 };
 
 interface Asked {

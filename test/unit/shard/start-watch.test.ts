@@ -8,6 +8,7 @@ const T0 = 5_000;
 
 const stat = (fields: Partial<EngineStat> = {}): EngineStat => ({
   status: 'prebuf',
+  livePosition: undefined,
   peers: 0,
   speedDown: 0,
   downloadedBytes: 0,

@@ -5,7 +5,7 @@ import type { DetachReason, ShardSettings, StreamState } from '../../../src/shar
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import { type FlushResult, FlushScheduler } from '../../../workers/shard/flush-scheduler.ts';
 import { Reader } from '../../../workers/shard/reader.ts';
-import type { Feed, SourceSink } from '../../../workers/shard/source/source.ts';
+import type { Feed, FeedSink } from '../../../workers/shard/source/source.ts';
 import { Stream } from '../../../workers/shard/stream.ts';
 import { segmentsOf } from '../support/logs.ts';
 import { ScriptedOutlet } from '../support/scripted-outlet.ts';
@@ -13,16 +13,22 @@ import { SHARD_SETTINGS } from '../support/settings.ts';
 import { faultsIn, Multiplex, offsetsOf, PACKET_BYTES, PMT_PID, pidAt, pidsOf, VIDEO_PID } from '../support/ts.ts';
 import { until, within } from '../support/waiting.ts';
 
-const INFO = { contentType: 'video/mp2t', infohash: 'a'.repeat(40), origin: 'http://engine' };
+const INFO = {
+  contentType: 'video/mp2t',
+  infohash: 'a'.repeat(40),
+  origin: 'http://engine',
+  relation: 'first' as const,
+  rank: 0,
+};
 
 /** A source that does what the test says. */
 class ScriptedFeed implements Feed {
   runs = 0;
-  sink!: SourceSink;
+  sink!: FeedSink;
   signal!: AbortSignal;
   #settle!: { resolve: () => void; reject: (error: unknown) => void };
 
-  run(signal: AbortSignal, sink: SourceSink): Promise<void> {
+  run(signal: AbortSignal, sink: FeedSink): Promise<void> {
     this.runs++;
     this.sink = sink;
     this.signal = signal;
@@ -56,6 +62,7 @@ class Rig {
   readonly counters = new ShardCounters();
   readonly states: [StreamState, string | undefined][] = [];
   readonly events: unknown[] = [];
+  readonly outages: string[] = [];
   readonly joined: number[] = [];
   readonly skipped: { id: number; bytes: number }[] = [];
   readonly detached: { id: number; reason: DetachReason; code: string | undefined; left: number }[] = [];
@@ -79,6 +86,8 @@ class Rig {
             this.joined.push(reader.id);
           },
           readerSkipped: (_, reader, bytes) => this.skipped.push({ id: reader.id, bytes }),
+          interrupted: (_, failure) => this.outages.push(failure.code),
+          recovered: (_, how) => this.outages.push(how),
           readerDetached: (stream, reader, reason, error) =>
             this.detached.push({ id: reader.id, reason, code: error?.code, left: stream.readerCount }),
         },

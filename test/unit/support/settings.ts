@@ -11,6 +11,10 @@ export const SHARD_SETTINGS: ShardSettings = {
   startTimeoutMs: 1_000,
   startStalledTimeoutMs: 1_000,
   emptyTimeoutMs: 1_000,
+  stallTimeoutMs: 1_000,
+  recoveryTimeoutMs: 1_000,
+  lingerMs: 0,
+  slate: false,
   httpTimeoutMs: 1_000,
   allowPrivateSources: true,
 };

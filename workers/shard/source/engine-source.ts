@@ -1,157 +1,239 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EngineClient, type Playback, type StartOptions } from '../../../src/engine/engine-client.ts';
+import { EngineClient, type Playback } from '../../../src/engine/engine-client.ts';
 import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
-import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
+import { SluiceError } from '../../../src/shared/errors.ts';
 import type { Lease } from '../../../src/shared/protocol.ts';
-import type { SourceSpec } from '../../../src/shared/stream-spec.ts';
+import type { ContentSelector, SourceSpec } from '../../../src/shared/stream-spec.ts';
 import type { Leases } from './leases.ts';
-import type { Feed, SourceSink } from './source.ts';
+import { type LiveLimits, LiveWatch } from './live-watch.ts';
+import { RUNGS, type Rung, type Source, type SourceSink } from './source.ts';
 import { type StartLimits, StartWatch } from './start-watch.ts';
 
 /** What an engine source reads. */
 export type EngineSourceSpec = Extract<SourceSpec, { kind: 'engine' }>;
 
 /** Time limits of an engine source. */
-export interface EngineSourceLimits extends StartLimits {
+export interface EngineSourceLimits extends StartLimits, LiveLimits {
   /** How long the engine may take to answer a start. */
   noResponseTimeoutMs: number;
-  /** How long a running stream may bring no byte. */
-  emptyTimeoutMs: number;
 }
 
 const FIRST_POLL_MS = 100;
 const MAX_POLL_MS = 1_000;
+/** Looks at a session that flows; they also keep it from expiring (acestream-engine-api 6.1). */
+const LIVE_POLL_MS = 5_000;
+/** A content that was played before is known, so the engine answers quickly or not at all. */
+const RESTART_RESPONSE_MS = 10_000;
 /** Polls without a usable answer after which playback is tried all the same. */
 const BLIND_POLLS = 3;
 
+/** An engine that this source may use, and how to talk to it. */
+interface Holding {
+  lease: Lease;
+  client: EngineClient;
+}
+
 /** Reads a content through an AceStream engine: lease, session, playback, stop. */
-export class EngineSource implements Feed {
+export class EngineSource implements Source {
+  readonly rungs: readonly Rung[] = RUNGS;
   readonly #spec: EngineSourceSpec;
   readonly #leases: Leases;
   readonly #limits: EngineSourceLimits;
+  /** The way of naming the content that the engine understood. */
+  #selector: ContentSelector;
+  #holding: Holding | undefined;
+  #session: EngineSession | undefined;
+  /** Engines that failed since bytes came last. */
+  readonly #failed = new Set<string>();
+  #failure: SluiceError | undefined;
+  #everFlowed = false;
 
   constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
     this.#spec = spec;
+    this.#selector = spec.selector;
     this.#leases = leases;
     this.#limits = limits;
   }
 
-  async run(signal: AbortSignal, sink: SourceSink): Promise<void> {
-    const lease = await this.#lease(signal);
-    if (lease === undefined) return;
-    const client = new EngineClient(lease.engineUrl);
-    let failure: ErrorCode | undefined;
+  async run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
     try {
-      if (!signal.aborted) await this.#runSession(client, lease, signal, sink);
+      if (how === 'other-engine') await this.#leaveEngine();
+      else if (how !== 'reopen') await this.#endSession(sink);
+      const watch = new StartWatch(this.#limits, performance.now());
+      const holding = this.#holding ?? (await this.#takeEngine(signal));
+      this.#holding = holding;
+      if (signal.aborted) return;
+      const session = this.#session ?? (await this.#openSession(holding, watch, sink));
+      if (!signal.aborted) await untilFlowing(holding.client, session, watch, signal);
+      if (!signal.aborted) await this.#play(holding, session, watch, signal, sink);
     } catch (error) {
-      failure = SluiceError.from(error).code;
-      throw error;
-    } finally {
-      await client.destroy();
-      this.#leases.release(lease, failure);
-    }
-  }
-
-  /** An engine; undefined when the signal fired while it was waited for. */
-  async #lease(signal: AbortSignal): Promise<Lease | undefined> {
-    const request = { content: this.#spec.content, avoid: [], waitMs: this.#limits.startTimeoutMs };
-    try {
-      return await this.#leases.acquire(request, signal);
-    } catch (error) {
-      if (signal.aborted) return undefined;
+      if (signal.aborted) return;
+      this.#failure = SluiceError.from(error);
       throw error;
     }
   }
 
-  async #runSession(client: EngineClient, lease: Lease, signal: AbortSignal, sink: SourceSink): Promise<void> {
-    const watch = new StartWatch(this.#limits, performance.now());
-    const session = await this.#start(client, lease, watch, sink);
-    this.#leases.sessionOpened(lease, session);
-    sink.event('session opened', { engine: lease.engineUrl, infohash: session.infohash });
-    try {
-      await untilFlowing(client, session, watch, signal);
-      if (!signal.aborted) await this.#play(client, lease, session, watch, signal, sink);
-    } catch (error) {
-      if (!signal.aborted) throw error;
-    } finally {
-      const stopped = await client.stop(session.commandPath);
-      sink.event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
+  async close(): Promise<void> {
+    await this.#endSession({ event: () => {} });
+    await this.#giveBack();
+  }
+
+  async #takeEngine(signal: AbortSignal): Promise<Holding> {
+    const { content } = this.#spec;
+    const lease = await this.#leases.acquire(
+      { content, avoid: [...this.#failed], waitMs: this.#limits.startTimeoutMs },
+      signal,
+    );
+    if (this.#failed.has(lease.engineUrl) && !this.#everFlowed) {
+      // Nobody has seen anything yet, and every engine there is has failed: the reason is worth more than a retry.
+      this.#leases.release(lease, undefined);
+      throw this.#failure!;
     }
+    return { lease, client: new EngineClient(lease.engineUrl) };
+  }
+
+  /** Lets go of an engine that failed, and remembers it. */
+  async #leaveEngine(): Promise<void> {
+    if (this.#holding === undefined) return;
+    this.#failed.add(this.#holding.lease.engineUrl);
+    await this.close();
+  }
+
+  async #giveBack(): Promise<void> {
+    const holding = this.#holding;
+    if (holding === undefined) return;
+    this.#holding = undefined;
+    await holding.client.destroy();
+    this.#leases.release(holding.lease, this.#failure?.code);
+  }
+
+  async #endSession(sink: Pick<SourceSink, 'event'>): Promise<void> {
+    const session = this.#session;
+    if (session === undefined) return;
+    this.#session = undefined;
+    const { client, lease } = this.#holding!;
+    const stopped = await client.stop(session.commandPath);
+    sink.event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
   }
 
   /** People paste infohashes as ids; the engine then fails, and only asking again as infohash helps. */
-  async #start(client: EngineClient, lease: Lease, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
-    const { selector, options } = this.#spec;
-    const ask = (extra: Pick<StartOptions, 'selector'>): Promise<EngineSession> => {
-      const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, watch.remainingMs(performance.now()));
+  async #openSession({ client, lease }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
+    const { options } = this.#spec;
+    const ask = (): Promise<EngineSession> => {
+      const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
+      const remainingMs = watch.remainingMs(performance.now());
+      const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
-      return client.start({ ...extra, options, pid: lease.pid, timeoutMs });
+      return client.start({ selector: this.#selector, options, pid: lease.pid, timeoutMs });
     };
-    try {
-      return await ask({ selector });
-    } catch (error) {
-      if (selector.kind !== 'content_id' || SluiceError.from(error).code !== 'content_not_found') throw error;
-      sink.event('retrying id as infohash', { id: selector.value });
-      return await ask({ selector: { kind: 'infohash', value: selector.value } });
-    }
+    const session = await ask().catch((error: unknown) => {
+      const { kind, value } = this.#selector;
+      if (kind !== 'content_id' || SluiceError.from(error).code !== 'content_not_found') throw error;
+      sink.event('retrying id as infohash', { id: value });
+      this.#selector = { kind: 'infohash', value };
+      return ask();
+    });
+    this.#session = session;
+    this.#leases.sessionOpened(lease, session);
+    sink.event('session opened', { engine: lease.engineUrl, infohash: session.infohash });
+    return session;
   }
 
   async #play(
-    client: EngineClient,
-    lease: Lease,
+    holding: Holding,
     session: EngineSession,
-    watch: StartWatch,
+    start: StartWatch,
     signal: AbortSignal,
     sink: SourceSink,
   ): Promise<void> {
-    const opened = new AbortController();
-    const either = AbortSignal.any([signal, opened.signal]);
-    const firstByte = new AbortController();
+    const over = new AbortController();
+    const onAbort = (): void => over.abort();
+    signal.addEventListener('abort', onAbort);
+    const reading = new Reading(this.#limits, start);
     // The engine may hold the answer back for as long as it buffers, so its statistics decide when to give up.
-    let startFailure: unknown;
-    const watching = watchUntil(firstByte.signal, client, session, watch).catch((error: unknown) => {
-      startFailure = error;
-      opened.abort();
-    });
+    const verdict = reading.judge(holding.client, session, over.signal).finally(() => over.abort());
     try {
-      const playback = await client.openPlayback(session, either);
-      sink.opened({ contentType: playback.contentType, infohash: session.infohash, origin: lease.engineUrl });
-      await this.#read(playback, either, sink, () => {
-        firstByte.abort();
-        this.#leases.flowing(lease);
-      });
-    } catch (error) {
-      throw startFailure ?? error;
-    } finally {
-      firstByte.abort();
-      opened.abort();
-      await watching;
-    }
-    if (startFailure !== undefined) throw startFailure;
-  }
-
-  /** Hands bytes on until the body ends; rejects when it breaks or stays silent. */
-  async #read({ body }: Playback, signal: AbortSignal, sink: SourceSink, onFirstByte: () => void): Promise<void> {
-    const { emptyTimeoutMs } = this.#limits;
-    const silence = setTimeout(() => {
-      body.destroy(new SluiceError('source_stalled', `The engine sent no byte for ${emptyTimeoutMs / 1000} s.`));
-    }, emptyTimeoutMs);
-    let first = true;
-    try {
-      await body.read(chunk => {
-        if (first) onFirstByte();
-        first = false;
-        silence.refresh();
+      const playback = await holding.client.openPlayback(session, over.signal);
+      const { contentType } = playback;
+      sink.opened({ contentType, infohash: session.infohash, origin: holding.lease.engineUrl });
+      await reading.read(playback, chunk => {
+        if (reading.flowedAt(performance.now())) this.#flowing(holding.lease);
         sink.data(chunk);
       });
+      if (session.isLive) throw new SluiceError('source_ended', 'The engine ended the stream.');
     } catch (error) {
-      if (signal.aborted) return;
-      if (error instanceof SluiceError) throw error;
-      throw new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error });
+      throw (over.signal.aborted && !signal.aborted && (await verdict)) || cutOff(error);
     } finally {
-      clearTimeout(silence);
+      signal.removeEventListener('abort', onAbort);
+      over.abort();
+      await verdict;
     }
   }
+
+  #flowing(lease: Lease): void {
+    this.#everFlowed = true;
+    this.#failed.clear();
+    this.#failure = undefined;
+    this.#leases.flowing(lease);
+  }
+}
+
+/** One reading of a session's playback, watched by its statistics: the start's until the first byte, then the stream's. */
+class Reading {
+  readonly #limits: LiveLimits;
+  readonly #start: StartWatch;
+  #live: LiveWatch | undefined;
+
+  constructor(limits: LiveLimits, start: StartWatch) {
+    this.#limits = limits;
+    this.#start = start;
+  }
+
+  /** Bytes came. @returns whether they were the first */
+  flowedAt(nowMs: number): boolean {
+    this.#live?.flowed(nowMs);
+    if (this.#live !== undefined) return false;
+    this.#live = new LiveWatch(this.#limits, nowMs);
+    return true;
+  }
+
+  read(playback: Playback, onData: (chunk: Buffer) => void): Promise<void> {
+    return playback.body.read(onData);
+  }
+
+  /** Looks at the session until there is a reason to end the reading, or `over` fires. */
+  async judge(client: EngineClient, session: EngineSession, over: AbortSignal): Promise<SluiceError | undefined> {
+    let failure: SluiceError | undefined;
+    while (failure === undefined) {
+      await delay(this.#pauseMs(performance.now()), undefined, { signal: over }).catch(() => {});
+      if (over.aborted) return undefined;
+      failure = await this.#look(client, session);
+    }
+    return failure;
+  }
+
+  #pauseMs(nowMs: number): number {
+    if (this.#live === undefined) return Math.min(MAX_POLL_MS, this.#start.remainingMs(nowMs));
+    return Math.min(this.#live.isSilent(nowMs) ? MAX_POLL_MS : LIVE_POLL_MS, this.#limits.stallTimeoutMs / 2);
+  }
+
+  async #look(client: EngineClient, session: EngineSession): Promise<SluiceError | undefined> {
+    try {
+      const starting = this.#live === undefined;
+      if (starting && this.#start.remainingMs(performance.now()) === 0) return this.#start.timeout();
+      const stat = await look(client, session);
+      if (this.#live !== undefined) return this.#live.observe(stat, performance.now());
+      this.#start.observe(stat, performance.now());
+      return undefined;
+    } catch (error) {
+      return SluiceError.from(error);
+    }
+  }
+}
+
+function cutOff(error: unknown): SluiceError {
+  if (error instanceof SluiceError) return error;
+  return new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error });
 }
 
 /** Polls statistics until data flows, or nothing can be learned from them. */
@@ -167,22 +249,6 @@ async function untilFlowing(
     blind = stat === undefined ? blind + 1 : 0;
     if (watch.observe(stat, performance.now()) || blind === BLIND_POLLS) return;
     await delay(pollMs, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** Goes on looking until `done`; rejects when the start is to be given up. */
-async function watchUntil(
-  done: AbortSignal,
-  client: EngineClient,
-  session: EngineSession,
-  watch: StartWatch,
-): Promise<void> {
-  for (;;) {
-    const waitMs = Math.min(MAX_POLL_MS, watch.remainingMs(performance.now()));
-    await delay(waitMs, undefined, { signal: done }).catch(() => {});
-    if (done.aborted) return;
-    if (watch.remainingMs(performance.now()) === 0) throw watch.timeout();
-    watch.observe(await look(client, session), performance.now());
   }
 }
 

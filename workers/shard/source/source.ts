@@ -1,7 +1,8 @@
-/** Ways to read a source anew after it broke, the cheapest first. */
-export const RUNGS = ['reopen', 'new-session', 'other-engine'] as const;
-/** One step of the recovery ladder that stays on the same source. */
-export type Rung = (typeof RUNGS)[number];
+import type { SluiceError } from '../../../src/shared/errors.ts';
+
+import type { RecoveredBy, Rung } from '../../../src/shared/protocol.ts';
+
+export { RUNGS, type Rung } from '../../../src/shared/protocol.ts';
 
 /** What a source says when its upstream was opened. */
 export interface Opened {
@@ -38,12 +39,27 @@ export interface Source {
   close(): Promise<void>;
 }
 
+/** How a reading relates to what was shown before. */
+export type Relation = 'first' | 'same-content' | 'other-content';
+
+/** What a feed tells its stream, on top of what its sources say. */
+export interface FeedSink extends Omit<SourceSink, 'opened'> {
+  /** @property rank place of the source in the stream's list, 0 for the preferred one */
+  opened(info: Opened & { relation: Relation; rank: number }): void;
+  /** Bytes stopped coming; something is being done about it. */
+  interrupted(failure: SluiceError): void;
+  /** Bytes come again. @param how what helped */
+  recovered(how: RecoveredBy, outageMs: number): void;
+}
+
 /** What a stream gets its bytes from, whatever has to be done to keep them coming. */
 export interface Feed {
   /**
    * Reads until nothing more can be had. Settles only when everything it opened is closed again.
    * @param signal ends the run; it then resolves
+   * @param resumes whether viewers have had bytes before
+   * @returns when a content that has an end came to it, or the signal fired
    * @throws SluiceError why there is nothing more
    */
-  run(signal: AbortSignal, sink: SourceSink): Promise<void>;
+  run(signal: AbortSignal, sink: FeedSink, resumes: boolean): Promise<void>;
 }
