@@ -61,7 +61,7 @@ export interface TestGateway {
 export async function startGateway(env: Record<string, string>): Promise<TestGateway> {
   const dataDir = await mkdtemp(path.join(tmpdir(), 'sluice-test-'));
   const { config } = loadConfig(
-    { SERVER_HOST: '127.0.0.1', SERVER_PORT: '0', DATA_DIR: dataDir, ADMIN_PASSWORD, SHARDS: '2', ...env },
+    { SERVER_HOST: '127.0.0.1', SERVER_PORT: '0', DATA_DIR: dataDir, ADMIN_PASSWORD, SHARDS: '2', LINGER: '0', ...env },
     { envFile: path.join(dataDir, 'none') },
   );
   const log: LogLine[] = [];
