@@ -98,6 +98,7 @@ export class Stream implements Flushable, FeedSink {
     this.#parts = parts;
     const { settings, counters } = parts;
     this.#machine = new StateMachine(`stream ${spec.key}`, STREAM_TRANSITIONS, 'idle', to => {
+      if (to !== 'lingering') clearTimeout(this.#linger);
       if (to === 'closed') this.#log.close();
       parts.observer.stateChanged(this, to, this.#reason);
     });
@@ -139,7 +140,6 @@ export class Stream implements Flushable, FeedSink {
   /** Adds a reader; it gets bytes at once when the stream is live. */
   attach(reader: Reader): void {
     this.#readers.add(reader);
-    clearTimeout(this.#linger);
     if (this.#machine.can('returned')) this.#machine.send('returned');
     if (this.#isJoinable) {
       this.#join(reader, this.#intake.blindEntry);
@@ -280,7 +280,6 @@ export class Stream implements Flushable, FeedSink {
       error = SluiceError.from(thrown);
     }
     this.#intake.finish();
-    clearTimeout(this.#linger);
     if (this.state === 'starting' && this.#log.end > 0) {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
@@ -304,7 +303,6 @@ export class Stream implements Flushable, FeedSink {
   }
 
   #stop(): void {
-    clearTimeout(this.#linger);
     this.#machine.send('stop');
     this.#abort.abort();
   }

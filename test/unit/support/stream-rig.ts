@@ -1,4 +1,5 @@
 import { expect } from '@jest/globals';
+import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
 import type { DetachReason, RecoveredBy, ShardSettings, StreamState } from '../../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import { FlushScheduler } from '../../../workers/shard/flush-scheduler.ts';
@@ -126,6 +127,19 @@ export class StreamRig {
     this.stream.data(chunk);
     chunk.fill(0); // A source uses its buffers again.
     while (this.stream.flush(Number.POSITIVE_INFINITY) !== 'done');
+  }
+
+  /** Bytes stop coming. */
+  interrupt(code: ErrorCode = 'source_ended'): void {
+    this.source.sink.interrupted(new SluiceError(code, 'The source broke.'));
+  }
+
+  /** Another reading brings bytes. */
+  recover(bytes: Buffer, how: RecoveredBy = 'reopen'): void {
+    const relation = how === 'next-source' ? 'other-content' : 'same-content';
+    this.source.sink.opened({ ...INFO, relation });
+    this.source.sink.recovered(how, 0);
+    this.data(bytes);
   }
 
   /** Waits until the source has let go and the stream has closed. */
