@@ -35,7 +35,10 @@ export interface Source {
    * @throws SluiceError why the upstream could not be read, or stopped bringing bytes
    */
   run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void>;
-  /** Closes whatever runs have left open, such as a session; settles when all is closed. Idempotent. */
+  /**
+   * Closes whatever runs have left open, such as a session; settles when all is closed. Idempotent. It can be run again
+   * afterwards: a source that was given up gets another turn when the others fail, too.
+   */
   close(): Promise<void>;
 }
 
