@@ -51,6 +51,7 @@ export interface StreamObserver {
   readerSkipped(stream: Stream, reader: Reader, bytes: number): void;
   readerDetached(stream: Stream, reader: Reader, reason: DetachReason, error: SluiceError | undefined): void;
   interrupted(stream: Stream, failure: SluiceError): void;
+  /** @param outageMs from the last byte to the next one */
   recovered(stream: Stream, how: RecoveredBy, outageMs: number): void;
 }
 
@@ -242,10 +243,11 @@ export class Stream implements Flushable, FeedSink {
     if (this.#machine.send('interrupted') === 'closing') this.#abort.abort(); // Nobody is there to recover for.
   }
 
-  recovered(how: RecoveredBy, outageMs: number): void {
+  recovered(how: RecoveredBy): void {
     if (this.state !== 'recovering') return;
     this.#machine.send('data');
-    this.#parts.observer.recovered(this, how, outageMs);
+    // Silence may have lasted for long before it counted as an interruption.
+    this.#parts.observer.recovered(this, how, this.#intake.silentMs(performance.now()));
   }
 
   event(name: string, details: Record<string, string | number | boolean>): void {

@@ -138,7 +138,7 @@ export class StreamRig {
   recover(bytes: Buffer, how: RecoveredBy = 'reopen'): void {
     const relation = how === 'next-source' ? 'other-content' : 'same-content';
     this.source.sink.opened({ ...INFO, relation });
-    this.source.sink.recovered(how, 0);
+    this.source.sink.recovered(how);
     this.data(bytes);
   }
 

@@ -51,8 +51,8 @@ export interface FeedSink extends Omit<SourceSink, 'opened'> {
   opened(info: Opened & { relation: Relation; rank: number }): void;
   /** Bytes stopped coming; something is being done about it. */
   interrupted(failure: SluiceError): void;
-  /** Bytes come again. @param how what helped */
-  recovered(how: RecoveredBy, outageMs: number): void;
+  /** Bytes come again; the first ones follow. @param how what helped */
+  recovered(how: RecoveredBy): void;
 }
 
 /** What a stream gets its bytes from, whatever has to be done to keep them coming. */

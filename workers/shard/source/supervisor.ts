@@ -67,8 +67,7 @@ export class Supervisor implements Feed {
       flowed = true;
       const nowMs = performance.now();
       const again = how === 'start' ? 'new-session' : how;
-      if (this.#shown !== undefined)
-        sink.recovered(source === this.#shown ? again : 'next-source', plan.outageMs(nowMs));
+      if (this.#shown !== undefined) sink.recovered(source === this.#shown ? again : 'next-source');
       plan.flowed(nowMs);
       this.#shown = source;
     };
