@@ -280,6 +280,7 @@ export class Stream implements Flushable, FeedSink {
       if (!this.#abort.signal.aborted) await this.#parts.feed.run(this.#abort.signal, this, resumes);
     } catch (thrown) {
       error = SluiceError.from(thrown);
+      if (error !== thrown) this.event('feed crashed', { cause: String(thrown) });
     }
     this.#intake.finish();
     if (this.state === 'starting' && this.#log.end > 0) {

@@ -124,6 +124,17 @@ describe('the start of a stream', () => {
     expect(rig.states.at(-1)).toEqual(['closed', 'no_peers']);
   });
 
+  it('that crashes says only "internal" to users and the cause to the log', async () => {
+    const rig = new StreamRig();
+    const { outlet } = rig.viewer();
+    await rig.start();
+    rig.source.fail(new TypeError('hunter2'));
+    await rig.over();
+    expect(outlet.received.toString()).not.toContain('hunter2');
+    expect(outlet.head).toContain('500');
+    expect(rig.events).toEqual([['feed crashed', { cause: 'TypeError: hunter2' }]]);
+  });
+
   it('that ends without a byte answers every reader', async () => {
     const rig = new StreamRig();
     const { outlet } = rig.viewer();
