@@ -1,11 +1,11 @@
-import { EngineClient, type Playback } from '../../../src/engine/engine-client.ts';
-import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
-import { SluiceError } from '../../../src/shared/errors.ts';
-import { pause } from '../../../src/shared/pause.ts';
+import { EngineClient } from '../../../src/engine/engine-client.ts';
+import type { EngineSession } from '../../../src/engine/engine-wire.ts';
+import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
 import type { Lease } from '../../../src/shared/protocol.ts';
 import type { ContentSelector, SourceSpec } from '../../../src/shared/stream-spec.ts';
 import type { Leases } from './leases.ts';
-import { type LiveLimits, LiveWatch } from './live-watch.ts';
+import type { LiveLimits } from './live-watch.ts';
+import { Reading, untilFlowing } from './reading.ts';
 import { RUNGS, type Rung, type Source, type SourceSink } from './source.ts';
 import { type StartLimits, StartWatch } from './start-watch.ts';
 
@@ -18,19 +18,15 @@ export interface EngineSourceLimits extends StartLimits, LiveLimits {
   noResponseTimeoutMs: number;
 }
 
-const FIRST_POLL_MS = 100;
-const MAX_POLL_MS = 1_000;
-/** Looks at a session that flows; they also keep it from expiring (acestream-engine-api 6.1). */
-const LIVE_POLL_MS = 5_000;
 /** A content that was played before is known, so the engine answers quickly or not at all. */
 const RESTART_RESPONSE_MS = 10_000;
-/** Polls without a usable answer after which playback is tried all the same. */
-const BLIND_POLLS = 3;
 
 /** An engine that this source may use, and how to talk to it. */
 interface Holding {
-  lease: Lease;
-  client: EngineClient;
+  readonly lease: Lease;
+  readonly client: EngineClient;
+  /** What went wrong with it last; undefined once bytes came. */
+  failure: ErrorCode | undefined;
 }
 
 /** Reads a content through an AceStream engine: lease, session, playback, stop. */
@@ -45,7 +41,10 @@ export class EngineSource implements Source {
   #session: EngineSession | undefined;
   /** Engines that failed since bytes came last. */
   readonly #failed = new Set<string>();
+  /** Why the latest run failed. */
   #failure: SluiceError | undefined;
+  /** Where the latest run wants its events. */
+  #event: SourceSink['event'] = () => {};
   #everFlowed = false;
 
   constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
@@ -56,82 +55,92 @@ export class EngineSource implements Source {
   }
 
   async run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
+    this.#event = (name, details) => sink.event(name, details);
     try {
       if (how === 'other-engine') await this.#leaveEngine();
-      else if (how !== 'reopen') await this.#endSession(sink);
+      else if (how !== 'reopen') await this.#endSession();
       const watch = new StartWatch(this.#limits, performance.now());
-      const holding = this.#holding ?? (await this.#takeEngine(signal));
-      this.#holding = holding;
+      this.#holding ??= await this.#takeEngine(how, signal);
       if (signal.aborted) return;
+      const holding = this.#holding;
       const session = this.#session ?? (await this.#openSession(holding, watch, sink));
       if (!signal.aborted) await untilFlowing(holding.client, session, watch, signal);
       if (!signal.aborted) await this.#play(holding, session, watch, signal, sink);
     } catch (error) {
       if (signal.aborted) return;
       this.#failure = SluiceError.from(error);
+      if (this.#holding !== undefined) this.#holding.failure = this.#failure.code;
       throw error;
     }
   }
 
   async close(): Promise<void> {
-    await this.#endSession({ event: () => {} });
+    this.#failed.clear();
     await this.#giveBack();
   }
 
-  async #takeEngine(signal: AbortSignal): Promise<Holding> {
+  async #takeEngine(how: 'start' | Rung, signal: AbortSignal): Promise<Holding> {
     const { content } = this.#spec;
     const lease = await this.#leases.acquire(
       { content, avoid: [...this.#failed], waitMs: this.#limits.startTimeoutMs },
       signal,
     );
-    if (this.#failed.has(lease.engineUrl) && !this.#everFlowed) {
-      // Nobody has seen anything yet, and every engine there is has failed: the reason is worth more than a retry.
+    if (
+      how === 'other-engine' &&
+      this.#failure !== undefined &&
+      !this.#everFlowed &&
+      this.#failed.has(lease.engineUrl)
+    ) {
+      // Nobody has seen anything yet, and there is no other engine: the reason is worth more than a retry.
       this.#leases.release(lease, undefined);
-      throw this.#failure!;
+      throw this.#failure;
     }
-    return { lease, client: new EngineClient(lease.engineUrl) };
+    return { lease, client: new EngineClient(lease.engineUrl), failure: undefined };
   }
 
   /** Lets go of an engine that failed, and remembers it. */
   async #leaveEngine(): Promise<void> {
     if (this.#holding === undefined) return;
     this.#failed.add(this.#holding.lease.engineUrl);
-    await this.close();
+    await this.#giveBack();
   }
 
   async #giveBack(): Promise<void> {
+    await this.#endSession();
     const holding = this.#holding;
     if (holding === undefined) return;
     this.#holding = undefined;
     await holding.client.destroy();
-    this.#leases.release(holding.lease, this.#failure?.code);
+    this.#leases.release(holding.lease, holding.failure);
   }
 
-  async #endSession(sink: Pick<SourceSink, 'event'>): Promise<void> {
+  async #endSession(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
     const { client, lease } = this.#holding!;
     const stopped = await client.stop(session.commandPath);
-    sink.event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
+    this.#event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
   }
 
   /** People paste infohashes as ids; the engine then fails, and only asking again as infohash helps. */
   async #openSession({ client, lease }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
     const { options } = this.#spec;
-    const ask = (): Promise<EngineSession> => {
+    const ask = (selector: ContentSelector): Promise<EngineSession> => {
       const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
       const remainingMs = watch.remainingMs(performance.now());
       const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
-      return client.start({ selector: this.#selector, options, pid: lease.pid, timeoutMs });
+      return client.start({ selector, options, pid: lease.pid, timeoutMs });
     };
-    const session = await ask().catch((error: unknown) => {
+    const session = await ask(this.#selector).catch(async (error: unknown) => {
       const { kind, value } = this.#selector;
       if (kind !== 'content_id' || SluiceError.from(error).code !== 'content_not_found') throw error;
       sink.event('retrying id as infohash', { id: value });
-      this.#selector = { kind: 'infohash', value };
-      return ask();
+      const infohash = { kind: 'infohash', value } as const;
+      const found = await ask(infohash);
+      this.#selector = infohash;
+      return found;
     });
     this.#session = session;
     this.#leases.sessionOpened(lease, session);
@@ -156,8 +165,8 @@ export class EngineSource implements Source {
       const playback = await holding.client.openPlayback(session, over.signal);
       const { contentType } = playback;
       sink.opened({ contentType, infohash: session.infohash, origin: holding.lease.engineUrl });
-      await reading.read(playback, chunk => {
-        if (reading.flowedAt(performance.now())) this.#flowing(holding.lease);
+      await playback.body.read(chunk => {
+        if (reading.flowedAt(performance.now())) this.#flowing(holding);
         sink.data(chunk);
       });
       if (session.isLive) throw new SluiceError('source_ended', 'The engine ended the stream.');
@@ -170,94 +179,17 @@ export class EngineSource implements Source {
     }
   }
 
-  #flowing(lease: Lease): void {
+  #flowing(holding: Holding): void {
     this.#everFlowed = true;
     this.#failed.clear();
-    this.#failure = undefined;
-    this.#leases.flowing(lease);
+    holding.failure = undefined;
+    this.#leases.flowing(holding.lease);
   }
 }
 
-/** One reading of a session's playback, watched by its statistics: the start's until the first byte, then the stream's. */
-class Reading {
-  readonly #limits: LiveLimits;
-  readonly #start: StartWatch;
-  #live: LiveWatch | undefined;
-
-  constructor(limits: LiveLimits, start: StartWatch) {
-    this.#limits = limits;
-    this.#start = start;
-  }
-
-  /** Bytes came. @returns whether they were the first */
-  flowedAt(nowMs: number): boolean {
-    this.#live?.flowed(nowMs);
-    if (this.#live !== undefined) return false;
-    this.#live = new LiveWatch(this.#limits, nowMs);
-    return true;
-  }
-
-  read(playback: Playback, onData: (chunk: Buffer) => void): Promise<void> {
-    return playback.body.read(onData);
-  }
-
-  /** Looks at the session until there is a reason to end the reading, or `over` fires. */
-  async judge(client: EngineClient, session: EngineSession, over: AbortSignal): Promise<SluiceError | undefined> {
-    let failure: SluiceError | undefined;
-    while (failure === undefined) {
-      await pause(this.#pauseMs(performance.now()), over);
-      if (over.aborted) return undefined;
-      failure = await this.#look(client, session);
-    }
-    return failure;
-  }
-
-  #pauseMs(nowMs: number): number {
-    if (this.#live === undefined) return Math.min(MAX_POLL_MS, this.#start.remainingMs(nowMs));
-    return Math.min(this.#live.isSilent(nowMs) ? MAX_POLL_MS : LIVE_POLL_MS, this.#limits.stallTimeoutMs / 2);
-  }
-
-  async #look(client: EngineClient, session: EngineSession): Promise<SluiceError | undefined> {
-    try {
-      const starting = this.#live === undefined;
-      if (starting && this.#start.remainingMs(performance.now()) === 0) return this.#start.timeout();
-      const stat = await look(client, session);
-      if (this.#live !== undefined) return this.#live.observe(stat, performance.now());
-      this.#start.observe(stat, performance.now());
-      return undefined;
-    } catch (error) {
-      return SluiceError.from(error);
-    }
-  }
-}
-
-function cutOff(error: unknown): SluiceError {
-  if (error instanceof SluiceError) return error;
+/** Only what comes from the connection says that the engine did it; anything else is a bug of ours. */
+function cutOff(error: unknown): unknown {
+  const { code, name } = error as { code?: unknown; name?: string };
+  if (error instanceof SluiceError || (typeof code !== 'string' && name !== 'HTTPParserError')) return error;
   return new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error });
-}
-
-/** Polls statistics until data flows, or nothing can be learned from them. */
-async function untilFlowing(
-  client: EngineClient,
-  session: EngineSession,
-  watch: StartWatch,
-  signal: AbortSignal,
-): Promise<void> {
-  let blind = 0;
-  for (let pollMs = FIRST_POLL_MS; !signal.aborted; pollMs = Math.min(MAX_POLL_MS, pollMs * 2)) {
-    const stat = await look(client, session);
-    blind = stat === undefined ? blind + 1 : 0;
-    if (watch.observe(stat, performance.now()) || blind === BLIND_POLLS) return;
-    await pause(pollMs, signal);
-  }
-}
-
-/** The session's statistics; undefined when the engine gave none this time. A lost session is an error. */
-async function look(client: EngineClient, session: EngineSession): Promise<EngineStat | undefined> {
-  try {
-    return await client.stat(session);
-  } catch (error) {
-    if (SluiceError.from(error).code === 'session_lost') throw error;
-    return undefined;
-  }
 }
