@@ -74,6 +74,7 @@ export class Gateway {
       checkIntervalMs: config.engineHealthIntervalMs,
       limits: { maxStreams: config.engineMaxStreams, maxStarts: config.engineMaxStarts },
       events: journal,
+      makeRoom: () => this.#shards.endLingering(),
     });
     this.#shards = new ShardPool({
       shards: config.shards,

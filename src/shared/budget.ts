@@ -77,6 +77,12 @@ export class Budget {
     return lacking;
   }
 
+  /** Counts a stream in that takes the place of one that is about to end. */
+  replaceStream(shard: number): void {
+    Atomics.add(this.#cells, STREAMS, 1);
+    Atomics.add(this.#cells, HEADER_CELLS + shard, 1);
+  }
+
   /** Counts a stream out. */
   closeStream(shard: number): void {
     Atomics.sub(this.#cells, HEADER_CELLS + shard, 1);

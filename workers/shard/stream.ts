@@ -164,6 +164,11 @@ export class Stream implements Flushable, FeedSink {
     this.#linger = setTimeout(() => this.#stop(), this.#parts.settings.lingerMs);
   }
 
+  /** Ends a stream that has no viewers sooner than planned. */
+  endLingering(): void {
+    if (this.state === 'lingering') this.#stop();
+  }
+
   /** Ends the stream and sends everybody away. */
   close(reason: DetachReason, error: SluiceError): void {
     this.#reason = error;
