@@ -112,8 +112,8 @@ export class Budget {
 
   /** Gives a row back; what is behind it must be released before. */
   release(row: number): void {
+    Atomics.sub(this.#cells, SEGMENTS, 1); // First: the next owner counts it, and there are never more than rows.
     Atomics.store(this.#cells, this.#ownersAt + row, FREE);
-    Atomics.sub(this.#cells, SEGMENTS, 1);
   }
 
   /** Counts out what a dead shard held. @param onFile told about every memory file, to release it */
