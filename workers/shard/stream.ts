@@ -259,9 +259,11 @@ export class Stream implements Flushable, SourceSink {
   }
 
   #append(run: Buffer): void {
-    if (this.#isPackets) this.#tracker.inspect(run, this.#log.end);
+    const { end } = this.#log;
     const kept = this.#log.append(run, this.#nowMs);
     if (kept < run.length) this.#parts.counters.add('bytesWithoutMemory', run.length - kept);
+    // What there was no memory for is as if it had never come: nobody may begin at a place that others took.
+    if (this.#isPackets) this.#tracker.inspect(run.subarray(0, kept), end);
   }
 
   /** The lowest offset that a reader who keeps up has still to get; who took nothing for a log's length doesn't. */
