@@ -24,29 +24,40 @@ export class FileSegments implements SegmentStore {
 
   take(): SegmentMemory | undefined {
     const row = this.#budget.claim(this.#shard);
-    if (row < 0) return undefined;
+    return row < 0 ? undefined : this.#fill(row);
+  }
+
+  give(segment: SegmentMemory): void {
+    this.#letGo(segment);
+    this.#budget.release(segment.row);
+  }
+
+  renew(segment: SegmentMemory): SegmentMemory {
+    this.#letGo(segment);
+    return this.#fill(segment.row);
+  }
+
+  #fill(row: number): SegmentMemory {
     let file: MemoryFile;
     try {
       file = createMemoryFile(SEGMENT_BYTES);
     } catch {
       // Descriptors or mappings have run out; the heap does as well, only not as cheaply.
-      this.#budget.release(row);
-      return this.#heap.take();
+      return this.#heap.fill(row);
     }
     this.#budget.setFile(row, file.fd, file.address);
     this.#files.set(row, file);
     return { buffer: file.buffer, fd: file.fd, row };
   }
 
-  give(segment: SegmentMemory): void {
-    const file = this.#files.get(segment.row);
+  #letGo({ row, buffer }: SegmentMemory): void {
+    const file = this.#files.get(row);
     if (file === undefined) {
-      this.#heap.give(segment);
+      this.#heap.keep(buffer);
       return;
     }
-    this.#files.delete(segment.row);
-    this.#budget.setFile(segment.row, -1, 0); // First: the front would close it once more if this thread died now.
+    this.#files.delete(row);
+    this.#budget.setFile(row, -1, 0); // First: the front would close it once more if this thread died now.
     freeMemoryFile(file, SEGMENT_BYTES);
-    this.#budget.release(segment.row);
   }
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { SEGMENT_BYTES } from '../../../src/shared/budget.ts';
+import { Budget, SEGMENT_BYTES } from '../../../src/shared/budget.ts';
 import type { PacketLog } from '../../../workers/shard/packet-log.ts';
+import { HeapSegments } from '../../../workers/shard/segments.ts';
 import { newLog, segmentsOf } from '../support/logs.ts';
 import { PACKET_BYTES } from '../support/ts.ts';
 
@@ -190,6 +191,24 @@ describe('a packet log', () => {
     expect([log.start, log.end]).toEqual([5 * SEGMENT_BYTES, 7 * SEGMENT_BYTES]);
     expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
     expect(other.copy(0, other.end).equals(pattern(0, other.end))).toBe(true);
+  });
+
+  it.each([
+    ['its bytes', 3 * SEGMENT_BYTES, 1e12],
+    ['its age', 100 * SEGMENT_BYTES, 0],
+    ['the budget', 100 * SEGMENT_BYTES, 1e12],
+  ])('has no gap where %s is used up and other logs take all that is given back', (_, maxBytes, maxAgeMs) => {
+    const store = new HeapSegments(new Budget({ shards: 1, streams: 1, segments: 5 }), 0);
+    const give = store.give.bind(store);
+    store.give = segment => {
+      give(segment);
+      store.take();
+    };
+    const log = newLog(maxBytes, maxAgeMs, store);
+    for (let second = 0; second < 20; second++)
+      expect(log.append(pattern(log.end, SEGMENT_BYTES), second * 1_000)).toBe(SEGMENT_BYTES);
+    expect(log.end).toBe(20 * SEGMENT_BYTES);
+    expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
   });
 
   it('takes nothing, and says so, when there is no memory at all, and goes on when there is', () => {
