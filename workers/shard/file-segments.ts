@@ -1,6 +1,9 @@
-import { createMemoryFile, freeMemoryFile, type MemoryFile } from '../../src/native/libc.ts';
+import { createMemoryFile, descriptorLimit, freeMemoryFile, type MemoryFile } from '../../src/native/libc.ts';
 import { type Budget, SEGMENT_BYTES } from '../../src/shared/budget.ts';
 import { HeapSegments, type SegmentMemory, type SegmentStore } from './segments.ts';
+
+/** Part of the process's descriptors that memory files leave to viewers, engines and everything else. */
+const DESCRIPTORS_LEFT = 1 / 2;
 
 /**
  * Segments in memory files, which sockets can refer to instead of copying. Such a segment is used once: pages that a
@@ -11,6 +14,8 @@ export class FileSegments implements SegmentStore {
   readonly #shard: number;
   readonly #heap: HeapSegments;
   readonly #files = new Map<number, MemoryFile>();
+  /** A new descriptor has the lowest number that is free, so from here on too many are open. */
+  readonly #highestFd = descriptorLimit() * (1 - DESCRIPTORS_LEFT);
 
   constructor(budget: Budget, shard: number) {
     this.#budget = budget;
@@ -38,16 +43,24 @@ export class FileSegments implements SegmentStore {
   }
 
   #fill(row: number): SegmentMemory {
-    let file: MemoryFile;
-    try {
-      file = createMemoryFile(SEGMENT_BYTES);
-    } catch {
-      // Descriptors or mappings have run out; the heap does as well, only not as cheaply.
-      return this.#heap.fill(row);
-    }
+    const file = this.#createFile();
+    // The heap does as well, only not as cheaply.
+    if (file === undefined) return this.#heap.fill(row);
     this.#budget.setFile(row, file.fd, file.address);
     this.#files.set(row, file);
     return { buffer: file.buffer, fd: file.fd, row };
+  }
+
+  /** A memory file, or undefined when descriptors or mappings have run out. */
+  #createFile(): MemoryFile | undefined {
+    try {
+      const file = createMemoryFile(SEGMENT_BYTES);
+      if (file.fd <= this.#highestFd) return file;
+      freeMemoryFile(file, SEGMENT_BYTES);
+    } catch {
+      // Whatever there is too little of, the caller knows what to do.
+    }
+    return undefined;
   }
 
   #letGo({ row, buffer }: SegmentMemory): void {
