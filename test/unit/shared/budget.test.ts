@@ -106,10 +106,20 @@ describe("a stream's part of the budget", () => {
     expect(budget.segmentsPerStream).toBe(MIN_SEGMENTS_PER_STREAM);
   });
 
+  it('leaves free what the next stream can count on, however small the budget is', () => {
+    const budget = newBudget({ segments: 16 });
+    for (const parts of [12, 6, 4]) {
+      expect(budget.openStream(0)).toBeUndefined();
+      const rows = claim(budget, 0, 16 - MIN_SEGMENTS_PER_STREAM);
+      expect(budget.segmentsPerStream).toBe(parts);
+      for (const row of rows) budget.release(row);
+    }
+  });
+
   it('is known while no stream is open', () => {
     const budget = newBudget({ segments: 8 });
     claim(budget, 0, 8);
-    expect(budget.segmentsPerStream).toBe(7);
+    expect(budget.segmentsPerStream).toBe(4);
   });
 });
 
