@@ -118,7 +118,7 @@ export class Gateway {
       left: (viewer, reason, remaining) =>
         journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining),
     });
-    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers });
+    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers, budget: this.#budget });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
       login,

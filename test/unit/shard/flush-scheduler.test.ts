@@ -123,16 +123,16 @@ describe('the flush scheduler', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('begins the next round four times what the last one took after that began', () => {
+  it('begins the next round three times what the last one took after that began', () => {
     const { flusher } = scheduler(1_000);
     const target = new Costly(7);
     flusher.markDirty(target);
     endTurn();
     flusher.markDirty(target);
-    pass(20);
+    pass(13);
     expect(target.flushedAt).toHaveLength(1);
     pass(1);
-    expect(target.flushedAt).toEqual([1_000, 1_000 + 4 * 7]);
+    expect(target.flushedAt).toEqual([1_000, 1_000 + 3 * 7]);
   });
 
   it('lets what comes before the next round gather', () => {
@@ -142,7 +142,7 @@ describe('the flush scheduler', () => {
     flusher.markDirty(first);
     endTurn();
     first.costMs = 0;
-    for (let i = 0; i < 10; i++) {
+    for (let i = 0; i < 9; i++) {
       flusher.markDirty(first);
       flusher.markDirty(second);
       pass(2);
@@ -207,7 +207,7 @@ describe('the flush scheduler', () => {
     expect(greedy.flushedAt).toHaveLength(1);
     pass(100);
     expect([greedy.flushedAt.length, content.flushedAt.length]).toEqual([4, 1]);
-    expect(greedy.flushedAt[1]! - greedy.flushedAt[0]!).toBe(4 * 2);
+    expect(greedy.flushedAt[1]! - greedy.flushedAt[0]!).toBe(3 * 2);
   });
 
   it('keeps what is marked during a round for the next one', () => {
@@ -239,10 +239,10 @@ describe('the flush scheduler', () => {
     };
     flusher.markDirty(marking);
     endTurn();
-    pass(29);
+    pass(19);
     expect(flushedAt).toEqual([1_000]);
     pass(1);
-    expect(flushedAt).toEqual([1_000, 1_000 + 4 * 10]);
+    expect(flushedAt).toEqual([1_000, 1_000 + 3 * 10]);
     pass(100);
     expect(flushedAt).toHaveLength(2);
   });
@@ -315,10 +315,10 @@ describe('a long round', () => {
     nextTurn();
     expect(rounds).toEqual([4]);
     expect([first.flushedAt, crowd.served, late.flushedAt]).toEqual([[1_000], [2, 2], []]);
-    pass(11);
+    pass(7);
     expect([first.flushedAt.length, crowd.served.length, late.flushedAt.length]).toEqual([1, 2, 0]);
     pass(1);
-    expect([first.flushedAt, late.flushedAt, crowd.flushedAt[2]]).toEqual([[1_000, 1_016], [1_016], 1_016]);
+    expect([first.flushedAt, late.flushedAt, crowd.flushedAt[2]]).toEqual([[1_000, 1_012], [1_012], 1_012]);
     pass(100);
     expect([first.flushedAt.length, crowd.served, late.flushedAt.length]).toEqual([2, [2, 2, 2, 2], 1]);
     expect(rounds).toEqual([4, 4]);
@@ -332,16 +332,16 @@ describe('a long round', () => {
     endTurn();
     nextTurn();
     expect([greedy.flushedAt, rounds]).toEqual([[1_000], [4]]);
-    pass(12);
+    pass(8);
     expect([greedy.flushedAt, rounds]).toEqual([
-      [1_000, 1_016],
+      [1_000, 1_012],
       [4, 0],
     ]);
   });
 
   it.each([
-    ['four times the time of its stretches, what lies between them not counted', 1_000, 16],
-    ['the budget where that is less', 12, 12],
+    ['three times the time of its stretches, what lies between them not counted', 1_000, 12],
+    ['the budget where that is less', 10, 10],
   ])('is followed by the next after %s, from when it began', (_, budgetMs, periodMs) => {
     const { flusher, rounds } = scheduler(budgetMs);
     const crowd = new Crowd(4, 1);

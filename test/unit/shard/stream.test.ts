@@ -5,6 +5,7 @@ import type { DetachReason, ShardSettings, StreamState } from '../../../src/shar
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import { type FlushResult, FlushScheduler } from '../../../workers/shard/flush-scheduler.ts';
 import { Reader } from '../../../workers/shard/reader.ts';
+import type { SegmentStore } from '../../../workers/shard/segments.ts';
 import type { Feed, FeedSink } from '../../../workers/shard/source/source.ts';
 import { Stream } from '../../../workers/shard/stream.ts';
 import { segmentsOf } from '../support/logs.ts';
@@ -69,7 +70,7 @@ class Rig {
   readonly stream: Stream;
   #nextId = 0;
 
-  constructor(settings: Partial<ShardSettings> = {}) {
+  constructor(settings: Partial<ShardSettings> = {}, segments: SegmentStore = segmentsOf()) {
     this.stream = new Stream(
       { key: 'some-key', sources: [] },
       {
@@ -77,7 +78,7 @@ class Rig {
         settings: { ...SHARD_SETTINGS, ...settings },
         flusher: new FlushScheduler(0, () => {}),
         counters: this.counters,
-        segments: segmentsOf(),
+        segments,
         observer: {
           stateChanged: (_, state, reason) => this.states.push([state, reason?.code]),
           event: (_, name, details) => this.events.push([name, details]),
@@ -164,6 +165,27 @@ describe('the start of a stream', () => {
       ['starting', undefined],
       ['live', undefined],
     ]);
+  });
+
+  it('begins with what there is memory for, at a random-access point of that, when there was none at first', async () => {
+    const store = segmentsOf(1);
+    const taken = store.take()!;
+    const rig = new Rig({}, store);
+    const viewer = rig.viewer();
+    await rig.start();
+    const multiplex = new Multiplex();
+    const lost = multiplex.video(3).group(5).group(2).take();
+    rig.data(lost);
+    expect([rig.stream.state, rig.counters.get('bytesWithoutMemory')]).toEqual(['starting', lost.length]);
+    store.give(taken);
+    rig.data(multiplex.video(20).take());
+    const group = multiplex.group(4).take();
+    rig.data(group);
+    expect(rig.stream.state).toBe('live');
+    expect(viewer.outlet.body.subarray(-group.length).equals(group)).toBe(true);
+    expect(pidsOf(viewer.outlet.body).slice(0, 3)).toEqual([0, PMT_PID, VIDEO_PID]);
+    expect(viewer.outlet.body[2 * PACKET_BYTES + 5]! & 0x40).toBe(0x40);
+    expect(faultsIn(viewer.outlet.body)).toEqual([]);
   });
 
   it('waits until the previous run of the content has let go', async () => {
