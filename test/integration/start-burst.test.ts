@@ -15,7 +15,7 @@ interface Described {
 }
 
 /** Lets a viewer read at most so many bytes a second, as a link does. */
-function throttle({ socket, closed }: Viewer, bytesPerSecond: number): () => void {
+function throttle({ socket, closed }: Viewer, bytesPerSecond: number): void {
   const startedMs = performance.now();
   let read = 0;
   const allowed = (): number => ((performance.now() - startedMs) / 1000) * bytesPerSecond;
