@@ -89,7 +89,7 @@ export class Metrics {
     for (const how of RECOVERED_BY) this.#recoveries.inc({ how }, 0);
     this.#outage = new Histogram({
       name: 'sluice_stream_outage_seconds',
-      help: 'From the end of the bytes to the first ones of a recovery that worked',
+      help: 'From the last byte to the first one of a recovery that worked',
       buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60],
       registers,
     });

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { EngineClient, type Playback } from '../../../src/engine/engine-client.ts';
 import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
+import { pause } from '../../../src/shared/pause.ts';
 import type { Lease } from '../../../src/shared/protocol.ts';
 import type { ContentSelector, SourceSpec } from '../../../src/shared/stream-spec.ts';
 import type { Leases } from './leases.ts';
@@ -205,7 +205,7 @@ class Reading {
   async judge(client: EngineClient, session: EngineSession, over: AbortSignal): Promise<SluiceError | undefined> {
     let failure: SluiceError | undefined;
     while (failure === undefined) {
-      await delay(this.#pauseMs(performance.now()), undefined, { signal: over }).catch(() => {});
+      await pause(this.#pauseMs(performance.now()), over);
       if (over.aborted) return undefined;
       failure = await this.#look(client, session);
     }
@@ -248,7 +248,7 @@ async function untilFlowing(
     const stat = await look(client, session);
     blind = stat === undefined ? blind + 1 : 0;
     if (watch.observe(stat, performance.now()) || blind === BLIND_POLLS) return;
-    await delay(pollMs, undefined, { signal }).catch(() => {});
+    await pause(pollMs, signal);
   }
 }
 
