@@ -80,15 +80,13 @@ export class EngineSource implements Source {
 
   async #takeEngine(signal: AbortSignal): Promise<Holding> {
     const { content } = this.#spec;
-    const lease = await this.#leases.acquire(
-      { content, avoid: [...this.#failed], waitMs: this.#limits.startTimeoutMs },
-      signal,
-    );
-    if (this.#failed.has(lease.engineUrl) && !this.#everFlowed) {
-      // Nobody has seen anything yet, and every engine there is has failed: the reason is worth more than a retry.
-      this.#leases.release(lease, undefined);
-      throw this.#failure!;
-    }
+    const avoid = [...this.#failed];
+    // Where no byte has come yet, an engine that failed is not asked again, and its reason is what viewers are told.
+    const onlyOthers = avoid.length > 0 && !this.#everFlowed;
+    const request = { content, avoid, onlyOthers, waitMs: this.#limits.startTimeoutMs };
+    const lease = await this.#leases.acquire(request, signal).catch((error: unknown) => {
+      throw onlyOthers ? this.#failure : error;
+    });
     return { lease, client: new EngineClient(lease.engineUrl) };
   }
 
