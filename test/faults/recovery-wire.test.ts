@@ -83,6 +83,26 @@ describeModes('a stream goes on without loss at an engine that', [
     sessions: ONE_EACH,
   },
   {
+    what: 'does not find the content for a moment',
+    inflict: scene => scene.inflict({ cut: { session: 'dies' }, unknownId: { times: 2 } }),
+    ...REFUSED('content_not_found'),
+    recoveries: { 'new-session': 1 },
+    attempts: [
+      'source_ended: reopen',
+      'session_lost: new-session',
+      'content_not_found: other-engine',
+      'content_not_found: start',
+    ],
+    sessions: [[2, 1, 0]],
+  },
+  {
+    what: 'does not find the content any more, at another',
+    engines: 2,
+    inflict: scene => scene.inflict({ cut: { session: 'dies' }, unknownId: {} }),
+    ...REFUSED('content_not_found'),
+    sessions: ONE_EACH,
+  },
+  {
     what: 'answers the new start with HTML, at another',
     engines: 2,
     inflict: scene => scene.inflict({ cut: { session: 'dies' }, badJson: { kind: 'html', on: 'getstream' } }),
