@@ -95,6 +95,18 @@ describeModes('a stream goes on without loss at an engine that', [
     ],
   },
   {
+    what: 'sends a loop, and does not answer when it is told to stop',
+    env: { RECOVERY_TIMEOUT: '15' },
+    idleExpiryMs: 30_000,
+    inflict: scene => scene.inflict({ frozenLivepos: { forMs: 4_000 }, stopHangs: {} }),
+    heal: scene => scene.inflict({ stopHangs: null }),
+    ...BEGUN_ANEW,
+    interruptions: { source_frozen: 1 },
+    attempts: ['source_frozen: new-session'],
+    // It is a new one all the same, and takes the content from the old one.
+    sessions: [[2, 1, 0]],
+  },
+  {
     what: 'takes its time to answer the new start',
     inflict: scene => scene.inflict({ cut: { session: 'dies' }, slowJson: { delayMs: 700 } }),
     ...BEGUN_ANEW,

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { EngineClient, type Playback } from '../../../src/engine/engine-client.ts';
 import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
@@ -31,6 +32,8 @@ const BLIND_POLLS = 3;
 interface Holding {
   lease: Lease;
   client: EngineClient;
+  /** Player id for the next session. */
+  pid: string;
 }
 
 /** Reads a content through an AceStream engine: lease, session, playback, stop. */
@@ -87,7 +90,7 @@ export class EngineSource implements Source {
     const lease = await this.#leases.acquire(request, signal).catch((error: unknown) => {
       throw onlyOthers ? this.#failure : error;
     });
-    return { lease, client: new EngineClient(lease.engineUrl) };
+    return { lease, client: new EngineClient(lease.engineUrl), pid: lease.pid };
   }
 
   /** Lets go of an engine that failed, and remembers it. */
@@ -109,20 +112,23 @@ export class EngineSource implements Source {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    const { client, lease } = this.#holding!;
+    const holding = this.#holding!;
+    const { client, lease } = holding;
     const stopped = await client.stop(session.commandPath);
+    // The same player would get the same session again (acestream-engine-api 7.2).
+    if (!stopped) holding.pid = randomUUID();
     sink.event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
   }
 
   /** People paste infohashes as ids; the engine then fails, and only asking again as infohash helps. */
-  async #openSession({ client, lease }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
+  async #openSession({ client, lease, pid }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
     const { options } = this.#spec;
     const ask = (): Promise<EngineSession> => {
       const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
       const remainingMs = watch.remainingMs(performance.now());
       const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
-      return client.start({ selector: this.#selector, options, pid: lease.pid, timeoutMs });
+      return client.start({ selector: this.#selector, options, pid, timeoutMs });
     };
     const session = await ask().catch((error: unknown) => {
       const { kind, value } = this.#selector;
