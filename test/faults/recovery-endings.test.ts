@@ -95,6 +95,36 @@ describeModes('a stream goes on without loss at an engine that', [
     ],
   },
   {
+    what: 'hangs, at another',
+    engines: 2,
+    env: { RECOVERY_TIMEOUT: '15' },
+    inflict: ({ carrier }) => carrier.global({ hang: true, restart: true }),
+    ...MOVED,
+    attempts: ['source_ended: reopen', 'engine_silent: other-engine'],
+    sessions: [
+      [1, 0, 0],
+      [1, 1, 0],
+    ],
+  },
+  {
+    what: 'hangs with its body open, at another',
+    engines: 2,
+    env: { RECOVERY_TIMEOUT: '15' },
+    burstSeconds: 20,
+    inflict: scene => {
+      scene.inflict({ stall: {} });
+      scene.carrier.global({ hang: true });
+    },
+    ...MOVED,
+    interruptions: { source_stalled: 1 },
+    attempts: ['source_stalled: reopen', 'engine_silent: other-engine'],
+    // Nobody can stop a session there.
+    sessions: [
+      [1, 0, 1],
+      [1, 1, 0],
+    ],
+  },
+  {
     what: 'answers 503 to everything, at another',
     engines: 2,
     inflict: ({ carrier }) => carrier.global({ status503: true, restart: true }),
