@@ -135,7 +135,8 @@ export class EngineSource implements Source {
     const ask = (): Promise<EngineSession> => {
       const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
       const remainingMs = watch.remainingMs(performance.now());
-      const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
+      // Timers take whole milliseconds only.
+      const timeoutMs = Math.ceil(Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs));
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
       return client.start({ selector: this.#selector, options, pid, timeoutMs });
     };
