@@ -48,6 +48,9 @@ export class EngineSource implements Source {
   /** Engines that were left, until they have stopped the session or given up. */
   readonly #leaving = new Map<string, Promise<void>>();
   #failure: SluiceError | undefined;
+  #isBegun = false;
+  /** Whether viewers miss what they have seen, so that engines that failed are worth another try. */
+  #isMissed = false;
   #everFlowed = false;
 
   constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
@@ -59,6 +62,7 @@ export class EngineSource implements Source {
 
   async run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
     try {
+      if (how === 'start') this.#begin();
       if (how === 'other-engine') await this.#leaveEngine(sink);
       else if (how !== 'reopen') await this.#endSession(sink);
       const watch = new StartWatch(this.#limits, performance.now());
@@ -75,6 +79,13 @@ export class EngineSource implements Source {
     }
   }
 
+  #begin(): void {
+    this.#failed.clear();
+    // Only a stream that viewers have seen is begun more than once.
+    this.#isMissed ||= this.#isBegun;
+    this.#isBegun = true;
+  }
+
   async close(): Promise<void> {
     await this.#endSession({ event: () => {} });
     await this.#giveBack();
@@ -84,8 +95,8 @@ export class EngineSource implements Source {
   async #takeEngine(signal: AbortSignal): Promise<Holding> {
     const { content } = this.#spec;
     const avoid = [...this.#failed];
-    // Where no byte has come yet, an engine that failed is not asked again, and its reason is what viewers are told.
-    const onlyOthers = avoid.length > 0 && !this.#everFlowed;
+    // Else an engine that failed is not asked again, and its reason is what viewers are told.
+    const onlyOthers = avoid.length > 0 && !this.#isMissed;
     const request = { content, avoid, onlyOthers, waitMs: this.#limits.startTimeoutMs };
     const lease = await this.#leases.acquire(request, signal).catch((error: unknown) => {
       throw onlyOthers ? this.#failure : error;
@@ -186,6 +197,7 @@ export class EngineSource implements Source {
 
   #flowing(lease: Lease): void {
     this.#everFlowed = true;
+    this.#isMissed = true;
     this.#failed.clear();
     this.#failure = undefined;
     this.#leases.flowing(lease);
