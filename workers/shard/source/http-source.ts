@@ -12,7 +12,7 @@ export class HttpSource implements Source {
   readonly rungs: readonly Rung[] = ['reopen'];
   readonly #spec: HttpSourceSpec;
   readonly #client: HttpClient;
-  readonly #closing = new AbortController();
+  #closing = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
   constructor(spec: HttpSourceSpec, { allowPrivateSources, httpTimeoutMs }: HttpSourceLimits) {
@@ -24,7 +24,9 @@ export class HttpSource implements Source {
     });
   }
 
-  run(_how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
+  run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
+    // It may have been closed because another source was read meanwhile.
+    if (how === 'start') this.#closing = new AbortController();
     const running = this.#read(signal, sink);
     this.#running = running.catch(() => {}); // Whoever runs it gets the error.
     return running;
