@@ -292,8 +292,7 @@ export class Stream implements Flushable, FeedSink {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
     }
-    const failure = this.#isJoinable ? 'source-failed' : 'start-failed';
-    const reason = error === undefined ? 'source-ended' : failure;
+    const reason = error === undefined ? 'source-ended' : 'source-failed';
     this.#reason ??= error;
     const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
     this.#ending = { reason, error: answer, sinceMs: performance.now() };
@@ -302,7 +301,9 @@ export class Stream implements Flushable, FeedSink {
       this.#parts.flusher.markDirty(this);
       return;
     }
-    for (const reader of [...this.#readers]) this.detach(reader, reason, answer);
+    // Whoever had bytes from a shard that died did not see the start fail.
+    for (const reader of [...this.#readers])
+      this.detach(reader, error === undefined || reader.hasSent ? reason : 'start-failed', answer);
   }
 
   #goLive(): void {
