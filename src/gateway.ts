@@ -81,6 +81,7 @@ export class Gateway {
       database,
       admin: { username: config.adminUsername, hash: adminHash },
       onLogin: facts => journal.login(facts),
+      onLostNotes: error => log.warn({ err: error }, 'who logged in, and when, could not be written down'),
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
