@@ -153,7 +153,14 @@ export class Gateway {
     const app = createApp({
       login: this.#access.login,
       tokens: this.tokens,
-      directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers),
+      directory: new StreamDirectory(
+        this.#shards,
+        this.#engines,
+        resolver,
+        this.#viewers,
+        readers,
+        config.httpUserAgent,
+      ),
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
