@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { type Transferable, Worker } from 'node:worker_threads';
 import type {
   AttachNotification,
+  EndNotification,
   FrontNotification,
   FrontRequests,
   Lease,
@@ -33,6 +34,8 @@ export const SHARD_TRANSITIONS: Transitions<ShardState, ShardEvent> = {
 const WORKER = new URL('../../workers/shard.worker.js', import.meta.url);
 const SNAPSHOT_TIMEOUT_MS = 500;
 const CLOSE_STREAM_TIMEOUT_MS = 2_000;
+/** An engine may take its time to stop a session. */
+const END_LINGERING_TIMEOUT_MS = 10_000;
 
 type FrontLink = ShardLink<FrontRequests, ShardRequests, FrontNotification, ShardNotification>;
 
@@ -110,6 +113,16 @@ export class ShardHandle {
     this.#link?.notify(attachment, transfer);
   }
 
+  /** Tells the shard to send a viewer away. */
+  end(notification: EndNotification): void {
+    this.#link?.notify(notification);
+  }
+
+  /** Whether a thread may hold viewers' connections now. */
+  get holdsViewers(): boolean {
+    return this.state === 'ready' || this.state === 'draining';
+  }
+
   /** The shard's streams; rejects when it does not answer in time. */
   streams(): Promise<StreamSnapshot[]> {
     return this.#ask('streams', link => link.request('streams', {}, SNAPSHOT_TIMEOUT_MS));
@@ -126,6 +139,14 @@ export class ShardHandle {
       link.request('closeStream', { key }, CLOSE_STREAM_TIMEOUT_MS),
     );
     return closed;
+  }
+
+  /** Ends a stream that nobody watches any more. @returns whether there was one; its session is over then */
+  async endLingering(): Promise<boolean> {
+    const { ended } = await this.#ask('endLingering', link =>
+      link.request('endLingering', {}, END_LINGERING_TIMEOUT_MS),
+    );
+    return ended;
   }
 
   /** Ends every stream in good order, then the thread; the thread ends in any case after `graceMs`. */

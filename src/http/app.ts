@@ -1,6 +1,7 @@
 import { Hono, type MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { AdminLogin } from '../auth/admin-login.ts';
+import type { Tokens } from '../auth/tokens.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SluiceError } from '../shared/errors.ts';
@@ -18,6 +19,7 @@ import { httpSourceRoutes } from './routes/http-source.ts';
 /** What the routes work with. */
 export interface AppParts {
   login: AdminLogin;
+  tokens: Tokens;
   directory: StreamDirectory;
   viewers: Viewers;
   engines: EngineAdministration;
@@ -38,7 +40,7 @@ const OPEN_ON_LOOPBACK = new Set(['/api/aceproxy/stats', '/api/aceproxy/streams'
 
 /** All routes and what surrounds them. It never listens, so tests can call it with `app.request`. */
 export function createApp(parts: AppParts): Hono<AppEnv> {
-  const { login, metrics, log } = parts;
+  const { login, tokens, metrics, log } = parts;
   const app = new Hono<AppEnv>({ strict: false }); // With or without a slash at the end.
 
   app.use(async (c, next) => {
@@ -64,6 +66,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
     '/api/*',
     requireLogin(
       login,
+      tokens,
       (path, method, loopback) => loopback && ['GET', 'HEAD'].includes(method) && OPEN_ON_LOOPBACK.has(path),
     ),
   );

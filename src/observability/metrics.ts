@@ -1,10 +1,19 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { LOGIN_RESULTS, type LoginResult } from '../accounts/credentials.ts';
 import type { ShardPool } from '../cluster/shard-pool.ts';
 import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
+import type { Sessions } from '../sessions/sessions.ts';
+import { type Budget, SEGMENT_BYTES } from '../shared/budget.ts';
 import type { ErrorCode } from '../shared/errors.ts';
-import { DETACH_REASONS, RECOVERED_BY, type RecoveredBy, STREAM_STATES } from '../shared/protocol.ts';
+import {
+  DETACH_REASONS,
+  type DetachReason,
+  RECOVERED_BY,
+  type RecoveredBy,
+  STREAM_STATES,
+} from '../shared/protocol.ts';
 import type { ShardCounter } from '../shared/reader-table.ts';
 import type { Viewers } from '../viewers/viewers.ts';
 
@@ -13,6 +22,8 @@ export interface MetricSources {
   shards: ShardPool;
   engines: EnginePool;
   viewers: Viewers;
+  budget: Budget;
+  sessions: Sessions;
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -47,6 +58,8 @@ const ENGINE_GAUGES: readonly [name: string, help: string, value: (status: Engin
 export class Metrics {
   readonly #registry = new Registry();
   readonly #detaches: Counter<'reason'>;
+  readonly #logins: Counter<'result'>;
+  readonly #sessionEnds: Counter<'reason'>;
   readonly #joinWait: Histogram;
   readonly #requests: Counter<'method' | 'route' | 'status'>;
   readonly #interruptions: Counter<'reason'>;
@@ -66,6 +79,20 @@ export class Metrics {
       registers,
     });
     for (const reason of DETACH_REASONS) this.#detaches.inc({ reason }, 0);
+    this.#logins = new Counter({
+      name: 'sluice_logins_total',
+      help: 'Logins of accounts, by result',
+      labelNames: ['result'],
+      registers,
+    });
+    for (const result of LOGIN_RESULTS) this.#logins.inc({ result }, 0);
+    this.#sessionEnds = new Counter({
+      name: 'sluice_session_ends_total',
+      help: 'Sessions of accounts that are over, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of DETACH_REASONS) this.#sessionEnds.inc({ reason }, 0);
     this.#joinWait = new Histogram({
       name: 'sluice_reader_join_seconds',
       help: "From a viewer's arrival at its shard to its first bytes",
@@ -112,7 +139,7 @@ export class Metrics {
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers }: MetricSources): void {
+  observe({ shards, engines, viewers, budget, sessions }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -157,7 +184,23 @@ export class Metrics {
         for (const [transport, count] of Object.entries(counts)) this.set({ transport }, count);
       },
     });
+    new Gauge({
+      name: 'sluice_sessions',
+      help: 'Sessions of accounts now',
+      registers,
+      collect() {
+        this.set(sessions.count);
+      },
+    });
     this.#observeEngines(engines);
+    new Gauge({
+      name: 'sluice_packet_log_bytes',
+      help: 'Memory held by packet logs',
+      registers,
+      collect() {
+        this.set(budget.segments * SEGMENT_BYTES);
+      },
+    });
     this.#observeShards(shards);
   }
 
@@ -197,7 +240,6 @@ export class Metrics {
   #observeShards(shards: ShardPool): void {
     const registers = [this.#registry];
     const streams = new Gauge({ name: 'sluice_streams', help: 'Streams by state', labelNames: ['state'], registers });
-    const logBytes = new Gauge({ name: 'sluice_packet_log_bytes', help: 'Memory held by packet logs', registers });
     const loopDelay = new Gauge({
       name: 'sluice_shard_event_loop_delay_p99_seconds',
       help: 'Event-loop delay of each shard since the last scrape, 99th percentile',
@@ -220,7 +262,6 @@ export class Metrics {
     this.#refreshShards = async () => {
       const [vitals, streamsByShard] = await Promise.all([shards.vitals(), shards.streams()]);
       const byState = new Map<string, number>(STREAM_STATES.map(state => [state, 0]));
-      let bytes = 0;
       vitals.forEach((answer, index) => {
         const shard = String(index);
         up.set({ shard }, answer === undefined ? 0 : 1);
@@ -228,12 +269,8 @@ export class Metrics {
         loopDelay.set({ shard }, answer.eventLoopDelayP99Ms / 1000);
         loopUse.set({ shard }, answer.eventLoopUtilization);
       });
-      for (const stream of streamsByShard.flatMap(list => list ?? [])) {
-        byState.set(stream.state, byState.get(stream.state)! + 1);
-        bytes += stream.logBytes;
-      }
+      for (const { state } of streamsByShard.flatMap(list => list ?? [])) byState.set(state, byState.get(state)! + 1);
       for (const [state, count] of byState) streams.set({ state }, count);
-      logBytes.set(bytes);
     };
   }
 
@@ -245,6 +282,16 @@ export class Metrics {
   /** Notes how long a reader waited for its first bytes. */
   readerJoined(waitedMs: number): void {
     this.#joinWait.observe(waitedMs / 1000);
+  }
+
+  /** Counts a login. */
+  login(result: LoginResult): void {
+    this.#logins.inc({ result });
+  }
+
+  /** Counts a session that is over. */
+  sessionEnded(reason: DetachReason): void {
+    this.#sessionEnds.inc({ reason });
   }
 
   /** Counts a lease. @param place the engine's place in the configuration */

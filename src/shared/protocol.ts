@@ -15,9 +15,16 @@ export const DETACH_REASONS = [
   'source-failed',
   'source-ended',
   'closed-by-operator',
+  'replaced',
+  'limit',
+  'kicked',
+  'account-closed',
   'shutdown',
 ] as const;
 export type DetachReason = (typeof DETACH_REASONS)[number];
+
+/** Why the front ends a single viewer. */
+export type EndReason = Extract<DetachReason, 'replaced' | 'limit' | 'kicked' | 'account-closed'>;
 
 /** States of a stream (workers/shard/stream.ts). */
 export const STREAM_STATES = [
@@ -90,6 +97,8 @@ export interface LeaseRequest {
   content: StreamKey;
   /** Origins of engines that should not be used, because they have just failed this content. */
   avoid: readonly string[];
+  /** Whether those are of no use at all, not even where there is no other. */
+  onlyOthers?: boolean;
   /** How long to wait for an engine that is busy starting other contents. */
   waitMs: number;
 }
@@ -135,6 +144,8 @@ export type FrontRequests = {
   streams: { request: Record<never, never>; response: StreamSnapshot[] };
   vitals: { request: Record<never, never>; response: ShardVitals };
   closeStream: { request: { key: StreamKey }; response: { closed: boolean } };
+  /** Ends the stream that has lingered longest, if there is one, to make room for one that has viewers. */
+  endLingering: { request: Record<never, never>; response: { ended: boolean } };
   drain: { request: Record<never, never>; response: { streams: number } };
 };
 
@@ -152,8 +163,16 @@ export interface AttachNotification {
   outlet: OutletSpec;
 }
 
+/** A viewer who has to go; whether it is still there or not. */
+export interface EndNotification {
+  type: 'end';
+  readerId: number;
+  key: StreamKey;
+  reason: EndReason;
+}
+
 /** What the front tells a shard. */
-export type FrontNotification = AttachNotification;
+export type FrontNotification = AttachNotification | EndNotification;
 
 /** What a shard tells the front. */
 export type ShardNotification =

@@ -157,12 +157,15 @@ export class Intake {
 
   /** Takes packets that have their place in the stream. */
   #store(run: Buffer): void {
-    this.#tracker.inspect(run, this.#log.end);
-    this.#append(run);
+    const { end } = this.#log;
+    // What there was no memory for is as if it had never come: nobody may begin at a place that others took.
+    this.#tracker.inspect(run.subarray(0, this.#append(run)), end);
   }
 
-  #append(run: Buffer): void {
+  /** @returns how many bytes there was memory for */
+  #append(run: Buffer): number {
     const kept = this.#log.append(run, performance.now());
     if (kept < run.length) this.#counters.add('bytesWithoutMemory', run.length - kept);
+    return kept;
   }
 }

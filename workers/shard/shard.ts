@@ -4,6 +4,8 @@ import { SluiceError } from '../../src/shared/errors.ts';
 import type {
   AttachNotification,
   DetachReason,
+  EndNotification,
+  EndReason,
   FrontRequests,
   OutletSpec,
   RecoveredBy,
@@ -28,6 +30,14 @@ import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
 const DELAY_RESOLUTION_MS = 50;
+
+/** What a viewer is told who is sent away before the first byte. */
+const FAREWELLS: Readonly<Record<EndReason, string>> = {
+  replaced: 'The same device has opened another channel.',
+  limit: 'Another device of this account has taken the connection.',
+  kicked: 'An administrator ended the session.',
+  'account-closed': 'The account may not watch any more.',
+};
 
 /** Ways to reach viewers; handoff is missing where descriptors can't be shared. */
 export interface OutletHubs {
@@ -105,6 +115,12 @@ export class Shard implements StreamObserver {
         stream.close('closed-by-operator', new SluiceError('stream_closed', 'An operator closed this stream.'));
       return { closed: open.length > 0 };
     },
+    endLingering: async () => {
+      const stream = this.#oldestLingering();
+      stream?.endLingering();
+      await stream?.sourceDone;
+      return { ended: stream !== undefined };
+    },
     drain: async () => {
       this.#draining = true;
       const streams = [...this.#streams];
@@ -139,10 +155,29 @@ export class Shard implements StreamObserver {
     stream.start(existing?.sourceDone ?? Promise.resolve());
   }
 
+  /** Sends one viewer away, if it has not left meanwhile. */
+  end({ readerId, key, reason }: EndNotification): void {
+    const error = new SluiceError('session_ended', FAREWELLS[reason]);
+    // Two runs of one key may be there, and the reader is in one of them.
+    for (const stream of this.#streams) if (stream.spec.key === key) stream.end(readerId, reason, error);
+  }
+
+  #oldestLingering(): Stream | undefined {
+    return [...this.#streams].find(stream => stream.state === 'lingering');
+  }
+
   /** Counts a new stream in. @returns why there may be none */
   #admit(): SluiceError | undefined {
     if (this.#draining) return new SluiceError('shutting_down', 'The gateway is shutting down.');
-    switch (this.#budget.openStream(this.#boot.index)) {
+    const lacking = this.#budget.openStream(this.#boot.index);
+    const lingering = lacking && this.#oldestLingering();
+    if (lingering !== undefined) {
+      // Zapping must not end at a limit that only the channels of a moment ago use up.
+      lingering.endLingering();
+      this.#budget.replaceStream(this.#boot.index);
+      return undefined;
+    }
+    switch (lacking) {
       case 'streams':
         return new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
       case 'memory':

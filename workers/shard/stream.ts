@@ -159,10 +159,24 @@ export class Stream implements Flushable, FeedSink {
     else if (this.#machine.can('stop')) this.#stop();
   }
 
+  /** Removes the reader with this id, if it is one of ours. */
+  end(readerId: number, reason: DetachReason, error: SluiceError): void {
+    for (const reader of this.#readers) {
+      if (reader.id !== readerId) continue;
+      this.detach(reader, reason, error);
+      return;
+    }
+  }
+
   /** Players reconnect, and servers probe before they play: the source goes on for a while. */
   #lingerOn(): void {
     this.#machine.send('left');
     this.#linger = setTimeout(() => this.#stop(), this.#parts.settings.lingerMs);
+  }
+
+  /** Ends a stream that has no viewers sooner than planned. */
+  endLingering(): void {
+    if (this.state === 'lingering') this.#stop();
   }
 
   /** Ends the stream and sends everybody away. */
@@ -287,8 +301,7 @@ export class Stream implements Flushable, FeedSink {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
     }
-    const failure = this.#isJoinable ? 'source-failed' : 'start-failed';
-    const reason = error === undefined ? 'source-ended' : failure;
+    const reason = error === undefined ? 'source-ended' : 'source-failed';
     this.#reason ??= error;
     const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
     this.#ending = { reason, error: answer, sinceMs: performance.now() };
@@ -297,7 +310,9 @@ export class Stream implements Flushable, FeedSink {
       this.#parts.flusher.markDirty(this);
       return;
     }
-    for (const reader of [...this.#readers]) this.detach(reader, reason, answer);
+    // Whoever had bytes from a shard that died did not see the start fail.
+    for (const reader of [...this.#readers])
+      this.detach(reader, error === undefined || reader.hasSent ? reason : 'start-failed', answer);
   }
 
   #goLive(): void {

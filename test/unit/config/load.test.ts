@@ -78,6 +78,7 @@ describe('defaults', () => {
       zeroCopy: true,
       maxViewers: 10_000,
       maxStreams: 100,
+      sessionPolicy: 'end-oldest',
       scraperUrls: [],
       scraperUpdateIntervalMs: 86_400_000,
       epgSources: [],
@@ -133,6 +134,7 @@ describe('values', () => {
     ['LOG_BYTES', '2097152', 'logBytes', 2 * 1024 ** 2],
     ['LOG_BYTES', '1024k', 'logBytes', 1024 ** 2],
     ['LOG_BYTES', '1G', 'logBytes', 1024 ** 3],
+    ['SESSION_POLICY', 'Refuse', 'sessionPolicy', 'refuse'],
     ['DATABASE_URL', 'sqlite:///./data/x.db', 'databaseUrl', 'sqlite:///./data/x.db'],
   ])('%s=%s is read as %s = %j', (key, text, field, value) => {
     expect(load({ [key]: text }).config[field]).toEqual(value);

@@ -26,7 +26,7 @@ describe('an engine source', () => {
     const running = await rig.flowing('start');
     rig.engine.send(' second');
     await until('the second piece', () => rig.received === 'first second');
-    expect(rig.leases.asked).toEqual([{ content: INFOHASH, avoid: [], waitMs: 60_000 }]);
+    expect(rig.leases.asked).toEqual([{ content: INFOHASH, avoid: [], onlyOthers: false, waitMs: 60_000 }]);
     expect(rig.engine.asked).toEqual(['/ace/getstream infohash pid-1', '/ace/stat/1', '/ace/r/1', '/content/1']);
     expect([rig.leases.sessions, rig.leases.flowed]).toEqual([[{ leaseId: 1, commandPath: '/ace/cmd/1' }], [1]]);
     expect(rig.info).toEqual([{ contentType: 'video/mp2t', infohash: INFOHASH, origin: rig.engine.url }]);
@@ -139,12 +139,26 @@ describe('the rung', () => {
     },
   );
 
+  it('"new-session" behind a stop that was not confirmed asks as another player, who gets no old session', async () => {
+    const rig = await rigWith(1);
+    await rig.broken();
+    rig.engine.stop = (_, response) => void response.destroy();
+    const running = await rig.flowing('new-session');
+    expect(rig.events).toContain('session not confirmed stopped');
+    const players = rig.engine.asked.filter(asked => asked.startsWith('/ace/getstream'));
+    expect(new Set(players).size).toBe(2);
+    rig.engine.stop = undefined;
+    rig.engine.open.delete(1); // It ends by itself.
+    running.abort.abort();
+    await rig.failure(running);
+  });
+
   it('"other-engine" stops the session, returns the lease with the failure, and asks for another engine', async () => {
     const rig = await rigWith(2);
     await rig.broken();
     const running = await rig.flowing('other-engine');
     expect(rig.leases.returned).toEqual([{ leaseId: 1, failure: 'source_ended' }]);
-    expect(rig.leases.asked[1]).toEqual({ content: INFOHASH, avoid: [rig.engine.url], waitMs: 60_000 });
+    expect(rig.leases.asked[1]).toMatchObject({ content: INFOHASH, avoid: [rig.engine.url], onlyOthers: false });
     expect([rig.engine.open.size, rig.engines[1]!.open.size, rig.info.at(-1)!.origin]).toEqual([
       0,
       1,
@@ -189,10 +203,7 @@ describe('the rung', () => {
     const first = await rig.failure(rig.run('start'));
     expect(first).toMatchObject({ code: 'engine_refused' });
     expect(await rig.failure(rig.run('other-engine'))).toBe(first);
-    expect(rig.leases.returned).toEqual([
-      { leaseId: 1, failure: 'engine_refused' },
-      { leaseId: 2, failure: undefined },
-    ]);
+    expect(rig.leases.returned).toEqual([{ leaseId: 1, failure: 'engine_refused' }]);
     expect(rig.engine.asked).toHaveLength(1);
   });
 
@@ -207,7 +218,7 @@ describe('the rung', () => {
     await rig.failure(running);
   });
 
-  it('"other-engine" behind an attempt that ran out of time tries the only engine there is', async () => {
+  it('"other-engine" behind an attempt that was cut short gives the reason of the front where there is no other', async () => {
     const rig = await rigWith(1);
     rig.engine.play = () => {};
     const late = rig.run('start');
@@ -215,7 +226,8 @@ describe('the rung', () => {
     late.abort.abort();
     expect(await rig.failure(late)).toBeUndefined();
     rig.engine.play = undefined;
-    const running = await rig.flowing('other-engine');
+    expect(await rig.failure(rig.run('other-engine'))).toMatchObject({ message: 'There is no other.' });
+    const running = await rig.flowing('start');
     running.abort.abort();
     await rig.failure(running);
   });

@@ -54,6 +54,7 @@ class Rig {
 const ENTRIES: Readonly<Record<'reopen' | 'other-engine' | 'next-source', readonly ErrorCode[]>> = {
   reopen: ['source_ended', 'source_stalled', 'source_unavailable', 'source_bad_answer'],
   'other-engine': [
+    'content_not_found',
     'engine_unavailable',
     'engine_silent',
     'engine_refused',
@@ -63,7 +64,6 @@ const ENTRIES: Readonly<Record<'reopen' | 'other-engine' | 'next-source', readon
     'start_timeout',
   ],
   'next-source': [
-    'content_not_found',
     'content_busy',
     'engine_disabled',
     'source_not_found',

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { SluiceError } from '../../../src/shared/errors.ts';
+import { segmentsOf } from '../support/logs.ts';
 import { StreamRig } from '../support/stream-rig.ts';
 import { faultsIn, Multiplex, PACKET_BYTES, PMT_PID, pidsOf, VIDEO_PID } from '../support/ts.ts';
 import { until } from '../support/waiting.ts';
@@ -20,6 +21,27 @@ describe('the start of a stream', () => {
       ['starting', undefined],
       ['live', undefined],
     ]);
+  });
+
+  it('begins with what there is memory for, at a random-access point of that, when there was none at first', async () => {
+    const store = segmentsOf(1);
+    const taken = store.take()!;
+    const rig = new StreamRig({}, store);
+    const viewer = rig.viewer();
+    await rig.start();
+    const multiplex = new Multiplex();
+    const lost = multiplex.video(3).group(5).group(2).take();
+    rig.data(lost);
+    expect([rig.stream.state, rig.counters.get('bytesWithoutMemory')]).toEqual(['starting', lost.length]);
+    store.give(taken);
+    rig.data(multiplex.video(20).take());
+    const group = multiplex.group(4).take();
+    rig.data(group);
+    expect(rig.stream.state).toBe('live');
+    expect(viewer.outlet.body.subarray(-group.length).equals(group)).toBe(true);
+    expect(pidsOf(viewer.outlet.body).slice(0, 3)).toEqual([0, PMT_PID, VIDEO_PID]);
+    expect(viewer.outlet.body[2 * PACKET_BYTES + 5]! & 0x40).toBe(0x40);
+    expect(faultsIn(viewer.outlet.body)).toEqual([]);
   });
 
   it('waits until the previous run of the content has let go', async () => {

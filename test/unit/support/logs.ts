@@ -19,9 +19,20 @@ export function newLog(
 
 /** Memory that knows how much of it is in use. */
 export class CountedSegments implements SegmentStore {
-  readonly #store = segmentsOf();
-  readonly segmentsPerStream = this.#store.segmentsPerStream;
+  readonly #store: SegmentStore;
   held = 0;
+
+  constructor(store: SegmentStore = segmentsOf()) {
+    this.#store = store;
+  }
+
+  get segmentsPerStream(): number {
+    return this.#store.segmentsPerStream;
+  }
+
+  renew(segment: SegmentMemory): SegmentMemory {
+    return this.#store.renew(segment);
+  }
 
   take(): SegmentMemory | undefined {
     const segment = this.#store.take();

@@ -3,7 +3,7 @@ import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
 import type { Lease, LeaseRequest } from '../../../src/shared/protocol.ts';
 import type { Leases } from '../../../workers/shard/source/leases.ts';
 
-/** Hands out engines as the front does: one that is to be avoided only where there is no other. */
+/** Hands out engines as the front does: one that is to be avoided only where there is no other, if that will do. */
 export class ScriptedLeases implements Leases {
   readonly asked: Omit<LeaseRequest, 'leaseId'>[] = [];
   readonly granted: Lease[] = [];
@@ -33,7 +33,9 @@ export class ScriptedLeases implements Leases {
     await new Promise(resolve => setImmediate(resolve));
     if (signal.aborted) throw new SluiceError('stream_closed', 'Nobody waits for this engine any more.');
     if (this.refusal !== undefined) throw this.refusal;
-    const engineUrl = this.#engines.find(url => !request.avoid.includes(url)) ?? this.#engines[0]!;
+    const other = this.#engines.find(url => !request.avoid.includes(url));
+    if (other === undefined && request.onlyOthers) throw new SluiceError('engine_unavailable', 'There is no other.');
+    const engineUrl = other ?? this.#engines[0]!;
     const lease = { leaseId: this.granted.length + 1, engineUrl, pid: `pid-${this.granted.length + 1}` };
     this.granted.push(lease);
     this.onStep('lease granted');

@@ -20,6 +20,7 @@ export class SessionEngine {
   start: Answer | undefined;
   look: Answer | undefined;
   play: Answer | undefined;
+  stop: Answer | undefined;
   isLive: 0 | 1 = 1;
   /** Called with each request before it is answered. */
   onStep: (step: string) => void = () => {};
@@ -81,6 +82,8 @@ export class SessionEngine {
     if (root === 'content') (this.play ?? this.#play)(request, response);
     else if (kind === 'getstream') (this.start ?? this.answerStart)(request, response);
     else if (kind === 'r') response.writeHead(302, { Location: `/content/${number}` }).end();
+    else if (root === 'webui') json({ result: { version: '3.2.11' } })(request, response);
+    else if (kind === 'cmd' && this.stop !== undefined) this.stop(request, response);
     else if (kind === 'cmd') this.#stop(Number(number), request, response);
     else if (this.look !== undefined) this.look(request, response);
     else if (this.open.has(Number(number))) json({ response: this.stat })(request, response);

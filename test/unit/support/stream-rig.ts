@@ -4,9 +4,10 @@ import type { DetachReason, RecoveredBy, ShardSettings, StreamState } from '../.
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import { FlushScheduler } from '../../../workers/shard/flush-scheduler.ts';
 import { Reader } from '../../../workers/shard/reader.ts';
+import type { SegmentStore } from '../../../workers/shard/segments.ts';
 import type { Feed, FeedSink, Relation } from '../../../workers/shard/source/source.ts';
 import { Stream } from '../../../workers/shard/stream.ts';
-import { CountedSegments } from './logs.ts';
+import { CountedSegments, segmentsOf } from './logs.ts';
 import { ScriptedOutlet } from './scripted-outlet.ts';
 import { SHARD_SETTINGS } from './settings.ts';
 import type { Multiplex } from './ts.ts';
@@ -67,7 +68,7 @@ export class StreamRig {
   readonly source = new ScriptedFeed();
   readonly table = new ReaderTable(100);
   readonly counters = new ShardCounters();
-  readonly segments = new CountedSegments();
+  readonly segments: CountedSegments;
   readonly states: [StreamState, string | undefined][] = [];
   readonly events: unknown[] = [];
   readonly interruptions: string[] = [];
@@ -78,7 +79,8 @@ export class StreamRig {
   readonly stream: Stream;
   #nextId = 0;
 
-  constructor(settings: Partial<ShardSettings> = {}) {
+  constructor(settings: Partial<ShardSettings> = {}, store: SegmentStore = segmentsOf()) {
+    this.segments = new CountedSegments(store);
     this.stream = new Stream(
       { key: 'some-key', sources: [] },
       {

@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { EngineClient } from '../../../src/engine/engine-client.ts';
 import type { EngineSession } from '../../../src/engine/engine-wire.ts';
 import { type ErrorCode, SluiceError } from '../../../src/shared/errors.ts';
+import { pause } from '../../../src/shared/pause.ts';
 import type { Lease } from '../../../src/shared/protocol.ts';
 import type { ContentSelector, SourceSpec } from '../../../src/shared/stream-spec.ts';
 import type { Leases } from './leases.ts';
@@ -20,11 +22,15 @@ export interface EngineSourceLimits extends StartLimits, LiveLimits {
 
 /** A content that was played before is known, so the engine answers quickly or not at all. */
 const RESTART_RESPONSE_MS = 10_000;
+/** How long an engine that is left may take to stop the session before another is asked. */
+const LEAVE_MS = 1_000;
 
 /** An engine that this source may use, and how to talk to it. */
 interface Holding {
   readonly lease: Lease;
   readonly client: EngineClient;
+  /** Player id for the next session. */
+  pid: string;
   /** What went wrong with it last; undefined once bytes came. */
   failure: ErrorCode | undefined;
 }
@@ -41,10 +47,15 @@ export class EngineSource implements Source {
   #session: EngineSession | undefined;
   /** Engines that failed since bytes came last. */
   readonly #failed = new Set<string>();
+  /** Engines that were left, until they have stopped the session or given up. */
+  readonly #leaving = new Map<string, Promise<void>>();
   /** Why the latest run failed. */
   #failure: SluiceError | undefined;
-  /** Where the latest run wants its events. */
-  #event: SourceSink['event'] = () => {};
+  /** Whoever ran it last hears how its session ends, too. */
+  #note: SourceSink['event'] = () => {};
+  #isBegun = false;
+  /** Whether viewers miss what they have seen, so that engines that failed are worth another try. */
+  #isMissed = false;
   #everFlowed = false;
 
   constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
@@ -55,14 +66,15 @@ export class EngineSource implements Source {
   }
 
   async run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
-    this.#event = (name, details) => sink.event(name, details);
+    this.#note = (name, details) => sink.event(name, details);
     try {
+      if (how === 'start') this.#begin();
       if (how === 'other-engine') await this.#leaveEngine();
       else if (how !== 'reopen') await this.#endSession();
       const watch = new StartWatch(this.#limits, performance.now());
-      this.#holding ??= await this.#takeEngine(how, signal);
+      const holding = this.#holding ?? (await this.#takeEngine(signal));
+      this.#holding = holding;
       if (signal.aborted) return;
-      const holding = this.#holding;
       const session = this.#session ?? (await this.#openSession(holding, watch, sink));
       if (!signal.aborted) await untilFlowing(holding.client, session, watch, signal);
       if (!signal.aborted) await this.#play(holding, session, watch, signal, sink);
@@ -74,39 +86,48 @@ export class EngineSource implements Source {
     }
   }
 
-  async close(): Promise<void> {
+  #begin(): void {
     this.#failed.clear();
-    await this.#giveBack();
+    // Only a stream that viewers have seen is begun more than once.
+    this.#isMissed ||= this.#isBegun;
+    this.#isBegun = true;
   }
 
-  async #takeEngine(how: 'start' | Rung, signal: AbortSignal): Promise<Holding> {
+  async close(): Promise<void> {
+    await this.#endSession();
+    await this.#giveBack();
+    await Promise.all(this.#leaving.values());
+  }
+
+  async #takeEngine(signal: AbortSignal): Promise<Holding> {
     const { content } = this.#spec;
-    const lease = await this.#leases.acquire(
-      { content, avoid: [...this.#failed], waitMs: this.#limits.startTimeoutMs },
-      signal,
-    );
-    if (
-      how === 'other-engine' &&
-      this.#failure !== undefined &&
-      !this.#everFlowed &&
-      this.#failed.has(lease.engineUrl)
-    ) {
-      // Nobody has seen anything yet, and there is no other engine: the reason is worth more than a retry.
-      this.#leases.release(lease, undefined);
-      throw this.#failure;
-    }
-    return { lease, client: new EngineClient(lease.engineUrl), failure: undefined };
+    const avoid = [...this.#failed];
+    // Else an engine that failed is not asked again, and its reason is what viewers are told.
+    const onlyOthers = avoid.length > 0 && !this.#isMissed;
+    const request = { content, avoid, onlyOthers, waitMs: this.#limits.startTimeoutMs };
+    const lease = await this.#leases.acquire(request, signal).catch((error: unknown) => {
+      throw (onlyOthers && this.#failure) || error; // It may have been cut short instead.
+    });
+    await this.#leaving.get(lease.engineUrl);
+    return { lease, client: new EngineClient(lease.engineUrl), pid: lease.pid, failure: undefined };
   }
 
-  /** Lets go of an engine that failed, and remembers it. */
+  /** Lets go of an engine that failed, and remembers it. Viewers don't wait for one that does not answer. */
   async #leaveEngine(): Promise<void> {
-    if (this.#holding === undefined) return;
-    this.#failed.add(this.#holding.lease.engineUrl);
-    await this.#giveBack();
+    const holding = this.#holding;
+    if (holding === undefined) return;
+    const { engineUrl } = holding.lease;
+    this.#failed.add(engineUrl);
+    const left = this.#endSession()
+      .then(() => holding.client.destroy())
+      .finally(() => this.#leaving.delete(engineUrl));
+    this.#leaving.set(engineUrl, left);
+    await briefly(left, LEAVE_MS);
+    this.#holding = undefined;
+    this.#leases.release(holding.lease, holding.failure);
   }
 
   async #giveBack(): Promise<void> {
-    await this.#endSession();
     const holding = this.#holding;
     if (holding === undefined) return;
     this.#holding = undefined;
@@ -118,20 +139,23 @@ export class EngineSource implements Source {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    const { client, lease } = this.#holding!;
+    const holding = this.#holding!;
+    const { client, lease } = holding;
     const stopped = await client.stop(session.commandPath);
-    this.#event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
+    // The same player would get the same session again (acestream-engine-api 7.2).
+    if (!stopped) holding.pid = randomUUID();
+    this.#note(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
   }
 
   /** People paste infohashes as ids; the engine then fails, and only asking again as infohash helps. */
-  async #openSession({ client, lease }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
+  async #openSession({ client, lease, pid }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
     const { options } = this.#spec;
     const ask = (selector: ContentSelector): Promise<EngineSession> => {
       const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
       const remainingMs = watch.remainingMs(performance.now());
       const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
-      return client.start({ selector, options, pid: lease.pid, timeoutMs });
+      return client.start({ selector, options, pid, timeoutMs });
     };
     const session = await ask(this.#selector).catch(async (error: unknown) => {
       const { kind, value } = this.#selector;
@@ -181,6 +205,7 @@ export class EngineSource implements Source {
 
   #flowing(holding: Holding): void {
     this.#everFlowed = true;
+    this.#isMissed = true;
     this.#failed.clear();
     holding.failure = undefined;
     this.#leases.flowing(holding.lease);
@@ -192,4 +217,11 @@ function cutOff(error: unknown): unknown {
   const { code, name } = error as { code?: unknown; name?: string };
   if (error instanceof SluiceError || (typeof code !== 'string' && name !== 'HTTPParserError')) return error;
   return new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error });
+}
+
+/** Waits for something, but no longer than that. */
+async function briefly(work: Promise<void>, ms: number): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([work, pause(ms, waiting.signal)]);
+  waiting.abort();
 }

@@ -66,7 +66,10 @@ export class Reading {
   }
 }
 
-/** Polls statistics until data flows, or nothing can be learned from them. */
+/**
+ * Polls statistics until data flows, or nothing can be learned from them.
+ * @throws SluiceError why it never will: the watch's reason, a lost session, or an engine that answers nothing at all
+ */
 export async function untilFlowing(
   client: EngineClient,
   session: EngineSession,
@@ -77,6 +80,8 @@ export async function untilFlowing(
   for (let pollMs = FIRST_POLL_MS; !signal.aborted; pollMs = Math.min(MAX_POLL_MS, pollMs * 2)) {
     const stat = await look(client, session);
     blind = stat === undefined ? blind + 1 : 0;
+    // Statistics that don't come are one thing, an engine that is gone is another.
+    if (stat === undefined && !signal.aborted) await client.version();
     if (watch.observe(stat, performance.now()) || blind === BLIND_POLLS) return;
     await pause(pollMs, signal);
   }

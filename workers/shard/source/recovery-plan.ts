@@ -34,7 +34,7 @@ const ENTRIES: Readonly<Partial<Record<ErrorCode, Entry>>> = {
   engines_full: 'other-engine',
   no_peers: 'other-engine',
   start_timeout: 'other-engine',
-  content_not_found: 'next-source',
+  content_not_found: 'other-engine',
   content_busy: 'next-source',
   engine_disabled: 'next-source',
   source_not_found: 'next-source',
