@@ -27,8 +27,8 @@ function ensurePrograms() {
 }
 
 const args = process.argv.slice(2);
-// Only a run that leaves the players out can do without them.
-if (!args.includes('--selectProjects') || args.includes('players')) ensurePrograms();
+// Only a run that leaves out what decodes can do without them.
+if (!args.includes('--selectProjects') || args.includes('players') || args.includes('faults')) ensurePrograms();
 
 const jest = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));
 const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
