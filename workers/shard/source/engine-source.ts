@@ -48,6 +48,8 @@ export class EngineSource implements Source {
   /** Engines that were left, until they have stopped the session or given up. */
   readonly #leaving = new Map<string, Promise<void>>();
   #failure: SluiceError | undefined;
+  /** Whoever ran it last hears how its session ends, too. */
+  #note: SourceSink['event'] = () => {};
   #isBegun = false;
   /** Whether viewers miss what they have seen, so that engines that failed are worth another try. */
   #isMissed = false;
@@ -61,10 +63,11 @@ export class EngineSource implements Source {
   }
 
   async run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
+    this.#note = (name, details) => sink.event(name, details);
     try {
       if (how === 'start') this.#begin();
-      if (how === 'other-engine') await this.#leaveEngine(sink);
-      else if (how !== 'reopen') await this.#endSession(sink);
+      if (how === 'other-engine') await this.#leaveEngine();
+      else if (how !== 'reopen') await this.#endSession();
       const watch = new StartWatch(this.#limits, performance.now());
       const holding = this.#holding ?? (await this.#takeEngine(signal));
       this.#holding = holding;
@@ -87,7 +90,7 @@ export class EngineSource implements Source {
   }
 
   async close(): Promise<void> {
-    await this.#endSession({ event: () => {} });
+    await this.#endSession();
     await this.#giveBack();
     await Promise.all(this.#leaving.values());
   }
@@ -106,12 +109,12 @@ export class EngineSource implements Source {
   }
 
   /** Lets go of an engine that failed, and remembers it. Viewers don't wait for one that does not answer. */
-  async #leaveEngine(sink: SourceSink): Promise<void> {
+  async #leaveEngine(): Promise<void> {
     const holding = this.#holding;
     if (holding === undefined) return;
     const { engineUrl } = holding.lease;
     this.#failed.add(engineUrl);
-    const left = this.#endSession(sink)
+    const left = this.#endSession()
       .then(() => holding.client.destroy())
       .finally(() => this.#leaving.delete(engineUrl));
     this.#leaving.set(engineUrl, left);
@@ -128,7 +131,7 @@ export class EngineSource implements Source {
     this.#leases.release(holding.lease, this.#failure?.code);
   }
 
-  async #endSession(sink: Pick<SourceSink, 'event'>): Promise<void> {
+  async #endSession(): Promise<void> {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
@@ -137,7 +140,7 @@ export class EngineSource implements Source {
     const stopped = await client.stop(session.commandPath);
     // The same player would get the same session again (acestream-engine-api 7.2).
     if (!stopped) holding.pid = randomUUID();
-    sink.event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
+    this.#note(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
   }
 
   /** People paste infohashes as ids; the engine then fails, and only asking again as infohash helps. */
