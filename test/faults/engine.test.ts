@@ -24,7 +24,10 @@ const QUICK = {
   START_STALLED_TIMEOUT: '1',
   ACESTREAM_EMPTY_TIMEOUT: '1',
   ENGINE_HEALTH_INTERVAL: '0.2',
+  STALL_TIMEOUT: '0.5',
+  RECOVERY_TIMEOUT: '5',
 };
+const QUICK_RECOVERY_MS = 5_000;
 
 describe('an engine that misbehaves', () => {
   let engine: StandIn;
@@ -175,23 +178,37 @@ describe('an engine that misbehaves', () => {
     await expectClean();
   });
 
-  it.each([
-    ['ends the body', { eof: { afterBytes: 2_500_000 } }, 'source-ended'],
-    ['cuts the body in the middle of a packet', { cut: { afterBytes: 2_500_000 } }, 'source-ended'],
-    ['stops sending', { stall: { afterBytes: 2_500_000 } }, 'source-failed'],
+  it.each<[what: string, faults: Faults, reason: string]>([
+    ['ends the body', { eof: { session: 'dies' }, premium: {} }, 'source_ended'],
+    ['cuts the body in the middle of a packet', { cut: { session: 'dies' }, premium: {} }, 'source_ended'],
+    ['stops sending', { stall: {} }, 'source_stalled'],
   ])(
-    'that %s gets its viewers released with whole packets and one reason',
-    async (_what: string, faults: Faults, reason: string) => {
+    'that %s and can not be brought back lets its viewers go after RECOVERY_TIMEOUT, with whole packets and one reason',
+    async (...[, faults, reason]) => {
+      const viewers = [0, 1].map(() => gateway.watch(`infohash=${INFOHASH}`));
+      await Promise.all(viewers.map(viewer => viewer.more(1_500)));
       engine.patchContent(INFOHASH, { faults });
-      const viewer = gateway.watch(`infohash=${INFOHASH}`);
-      await within('the end of the stream', viewer.closed, 20_000);
-      expect([viewer.status, viewer.check.syncErrors, viewer.check.heldBytes]).toEqual([200, 0, 0]);
-      expect(viewer.check.packets).toBeGreaterThan(1_000);
+      await until('the outage', () => gateway.log.some(({ msg }) => msg.startsWith('stream interrupted')));
+      const interruptedMs = performance.now();
+      await Promise.all(viewers.map(viewer => within('the end of the stream', viewer.closed, 20_000)));
+      const tookMs = performance.now() - interruptedMs;
+      expect(tookMs).toBeGreaterThan(QUICK_RECOVERY_MS / 3);
+      expect(tookMs).toBeLessThan(QUICK_RECOVERY_MS + 6_000);
+      for (const { status, check } of viewers) {
+        expect([status, check.syncErrors, check.counterJumps, check.heldBytes]).toEqual([200, 0, 0, 0]);
+        expect([check.lost, check.repeated]).toEqual([0, 0]);
+        expect(check.packets).toBeGreaterThan(1_000);
+      }
       await expectClean();
       const detaches = await gateway.metric('sluice_reader_detaches_total');
-      expect([sum(detaches), detaches[`{reason="${reason}"}`]]).toEqual([1, 1]);
+      expect([sum(detaches), detaches['{reason="source-failed"}']]).toEqual([2, 2]);
+      expect(await gateway.metric('sluice_stream_interruptions_total')).toEqual({ [`{reason="${reason}"}`]: 1 });
+      expect(sum(await gateway.metric('sluice_stream_recoveries_total'))).toBe(0);
+      const ended = gateway.log.filter(({ state }) => state === 'draining');
+      expect(ended.map(line => line.reason)).toEqual(['recovery_failed']);
       await until('the session to be stopped', () => engine.state().sessions.length === 0);
     },
+    30_000,
   );
 
   it('whose stop command hangs holds nobody up', async () => {
