@@ -74,6 +74,7 @@ export class Gateway {
       checkIntervalMs: config.engineHealthIntervalMs,
       limits: { maxStreams: config.engineMaxStreams, maxStarts: config.engineMaxStarts },
       events: journal,
+      makeRoom: () => this.#shards.endLingering(),
     });
     this.#shards = new ShardPool({
       shards: config.shards,
@@ -117,7 +118,7 @@ export class Gateway {
       left: (viewer, reason, remaining) =>
         journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining),
     });
-    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers });
+    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers, budget: this.#budget });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
       login,

@@ -33,6 +33,8 @@ export const SHARD_TRANSITIONS: Transitions<ShardState, ShardEvent> = {
 const WORKER = new URL('../../workers/shard.worker.js', import.meta.url);
 const SNAPSHOT_TIMEOUT_MS = 500;
 const CLOSE_STREAM_TIMEOUT_MS = 2_000;
+/** An engine may take its time to stop a session. */
+const END_LINGERING_TIMEOUT_MS = 10_000;
 
 type FrontLink = ShardLink<FrontRequests, ShardRequests, FrontNotification, ShardNotification>;
 
@@ -126,6 +128,14 @@ export class ShardHandle {
       link.request('closeStream', { key }, CLOSE_STREAM_TIMEOUT_MS),
     );
     return closed;
+  }
+
+  /** Ends a stream that nobody watches any more. @returns whether there was one; its session is over then */
+  async endLingering(): Promise<boolean> {
+    const { ended } = await this.#ask('endLingering', link =>
+      link.request('endLingering', {}, END_LINGERING_TIMEOUT_MS),
+    );
+    return ended;
   }
 
   /** Ends every stream in good order, then the thread; the thread ends in any case after `graceMs`. */

@@ -121,6 +121,12 @@ export class ShardPool {
     return Promise.all(this.#members.map(({ handle }) => handle.vitals().catch(() => undefined)));
   }
 
+  /** Ends one stream that nobody watches any more, to make room. @returns whether there was one */
+  async endLingering(): Promise<boolean> {
+    for (const { handle } of this.#members) if (await handle.endLingering().catch(() => false)) return true;
+    return false;
+  }
+
   /** Ends all shards, in good order within `graceMs`. */
   async close(graceMs: number): Promise<void> {
     this.#closing.abort();

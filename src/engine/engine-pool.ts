@@ -23,6 +23,11 @@ export interface EnginePoolParts {
   /** What each of them may be asked to do at once. */
   limits: EngineLimits;
   events: EngineEvents;
+  /**
+   * Asked when a content can't be started because every engine is full.
+   * @returns whether a session was ended that nobody needed
+   */
+  makeRoom?: () => Promise<boolean>;
   clock?: Clock;
   /** A source of numbers in [0, 1). */
   random?: () => number;
@@ -36,7 +41,9 @@ export class EnginePool {
   readonly #health: HealthChecks;
   readonly #events: EngineEvents;
 
-  constructor({ urls, checkIntervalMs, limits, events, clock = SYSTEM_CLOCK, random = Math.random }: EnginePoolParts) {
+  constructor(parts: EnginePoolParts) {
+    const { urls, checkIntervalMs, limits, events, clock = SYSTEM_CLOCK, random = Math.random } = parts;
+    const { makeRoom = () => Promise.resolve(false) } = parts;
     const onBreaker = (member: EngineMember): void => {
       events.engineBreakerChanged(member.status(), member.breaker.coolsInMs);
       this.leases.serve();
@@ -47,7 +54,7 @@ export class EnginePool {
       events.engineHealthChanged(member.status());
       this.leases.serve();
     });
-    this.leases = new LeaseDesk(this.#members, this.#health, events, clock);
+    this.leases = new LeaseDesk(this.#members, this.#health, { events, makeRoom, clock });
   }
 
   /** Begins to check the engines' health, now and on a timer. */

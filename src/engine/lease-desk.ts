@@ -17,6 +17,14 @@ export interface LeaseEvents {
   leaseFailed(status: EngineStatus, code: ErrorCode): void;
 }
 
+/** What a {@link LeaseDesk} works with, besides the engines. */
+export interface LeaseDeskParts {
+  events: LeaseEvents;
+  /** Ends a session that nobody needs. @returns whether there was one */
+  makeRoom: () => Promise<boolean>;
+  clock: Clock;
+}
+
 /**
  * Gives engines to shards and takes them back. A request is a claim from the moment it arrives, so that it can be taken
  * back at any time; it waits in the queue until it is granted or refused, and ends when its lease is returned.
@@ -28,13 +36,17 @@ export class LeaseDesk {
   readonly #queue: StartQueue;
   readonly #claims = new Claims();
   readonly #recent = new RecentEngines();
+  readonly #makeRoom: () => Promise<boolean>;
+  /** Claims for which room is being made: they are not refused meanwhile. */
+  readonly #hopeful = new Set<Claim>();
   #closed = false;
 
   /** @param members in order of preference */
-  constructor(members: readonly EngineMember[], health: HealthChecks, events: LeaseEvents, clock: Clock) {
+  constructor(members: readonly EngineMember[], health: HealthChecks, { events, makeRoom, clock }: LeaseDeskParts) {
     this.#members = members;
     this.#health = health;
     this.#events = events;
+    this.#makeRoom = makeRoom;
     this.#queue = new StartQueue(clock);
   }
 
@@ -113,8 +125,9 @@ export class LeaseDesk {
   serve(): void {
     for (const claim of this.#queue.claims()) {
       const choice = this.#choose(claim);
-      // Sessions last for hours, so there is no point in waiting for one to end.
-      if (choice.kind === 'engine' || choice.kind === 'full') this.#settle(claim, choice);
+      // Sessions last for hours, so there is no point in waiting for one to end by itself.
+      if (choice.kind === 'engine' || (choice.kind === 'full' && !this.#hopeful.has(claim)))
+        this.#settle(claim, choice);
     }
   }
 
@@ -140,11 +153,19 @@ export class LeaseDesk {
   async #admit(claim: Claim): Promise<void> {
     if (this.#health.isDoubtful) await this.#health.check();
     if (!this.#queue.has(claim)) return; // Granted when the check found an engine well, or taken back meanwhile.
+    if (this.#choose(claim).kind === 'full') await this.#hopeForRoom(claim);
+    if (!this.#queue.has(claim)) return;
     const choice = this.#choose(claim);
     const { waitMs } = claim.request;
     if (choice.kind !== 'engine' && isWorthWaiting(choice, waitMs))
       this.#queue.limit(claim, waitMs, () => this.#settle(claim, this.#choose(claim)));
     else this.#settle(claim, choice);
+  }
+
+  async #hopeForRoom(claim: Claim): Promise<void> {
+    this.#hopeful.add(claim);
+    await this.#makeRoom().catch(() => false);
+    this.#hopeful.delete(claim);
   }
 
   #choose({ request: { content, avoid, onlyOthers } }: Claim): Choice {

@@ -137,6 +137,8 @@ export type FrontRequests = {
   streams: { request: Record<never, never>; response: StreamSnapshot[] };
   vitals: { request: Record<never, never>; response: ShardVitals };
   closeStream: { request: { key: StreamKey }; response: { closed: boolean } };
+  /** Ends the stream that has lingered longest, if there is one, to make room for one that has viewers. */
+  endLingering: { request: Record<never, never>; response: { ended: boolean } };
   drain: { request: Record<never, never>; response: { streams: number } };
 };
 

@@ -151,12 +151,14 @@ describe('the dependency rule', () => {
     ['hono', /^src\/http\//],
     ['@hono/node-server', /^src\/http\//],
     ['koffi', /^src\/native\//],
+    ['piscina', /^src\/jobs\//],
+    ['libsql', /^src\/catalog\/database\.ts$/],
   ])('%s is used only where it belongs: %p', (name, allowed) => {
     expect(strayUsers(name, allowed)).toEqual([]);
   });
 
-  it('threads are handled only by the cluster, the handoff, the demo and the entries of workers', () => {
-    const allowed = /^(src\/cluster\/|src\/viewers\/handoff\.ts$|src\/demo\/|workers\/[\w-]+\.worker\.ts$)/;
+  it('threads are handled only by the cluster, the handoff, the demo, the pool of jobs and the entries of workers', () => {
+    const allowed = /^(src\/cluster\/|src\/viewers\/handoff\.ts$|src\/demo\/|src\/jobs\/|workers\/[\w-]+\.worker\.ts$)/;
     expect(strayUsers('node:worker_threads', allowed, ({ typeOnly }) => !typeOnly)).toEqual([]);
     expect(strayUsers('node:worker_threads', new RegExp(`${allowed.source}|^src/shared/`))).toEqual([]);
   });

@@ -105,6 +105,12 @@ export class Shard implements StreamObserver {
         stream.close('closed-by-operator', new SluiceError('stream_closed', 'An operator closed this stream.'));
       return { closed: open.length > 0 };
     },
+    endLingering: async () => {
+      const stream = this.#oldestLingering();
+      stream?.endLingering();
+      await stream?.sourceDone;
+      return { ended: stream !== undefined };
+    },
     drain: async () => {
       this.#draining = true;
       const streams = [...this.#streams];
@@ -139,10 +145,22 @@ export class Shard implements StreamObserver {
     stream.start(existing?.sourceDone ?? Promise.resolve());
   }
 
+  #oldestLingering(): Stream | undefined {
+    return [...this.#streams].find(stream => stream.state === 'lingering');
+  }
+
   /** Counts a new stream in. @returns why there may be none */
   #admit(): SluiceError | undefined {
     if (this.#draining) return new SluiceError('shutting_down', 'The gateway is shutting down.');
-    switch (this.#budget.openStream(this.#boot.index)) {
+    const lacking = this.#budget.openStream(this.#boot.index);
+    const lingering = lacking && this.#oldestLingering();
+    if (lingering !== undefined) {
+      // Zapping must not end at a limit that only the channels of a moment ago use up.
+      lingering.endLingering();
+      this.#budget.replaceStream(this.#boot.index);
+      return undefined;
+    }
+    switch (lacking) {
       case 'streams':
         return new SluiceError('streams_full', 'The gateway already runs as many streams as it may (MAX_STREAMS).');
       case 'memory':

@@ -51,6 +51,7 @@ export interface StreamObserver {
   readerSkipped(stream: Stream, reader: Reader, bytes: number): void;
   readerDetached(stream: Stream, reader: Reader, reason: DetachReason, error: SluiceError | undefined): void;
   interrupted(stream: Stream, failure: SluiceError): void;
+  /** @param outageMs from the last byte to the next one */
   recovered(stream: Stream, how: RecoveredBy, outageMs: number): void;
 }
 
@@ -98,6 +99,7 @@ export class Stream implements Flushable, FeedSink {
     this.#parts = parts;
     const { settings, counters } = parts;
     this.#machine = new StateMachine(`stream ${spec.key}`, STREAM_TRANSITIONS, 'idle', to => {
+      if (to !== 'lingering') clearTimeout(this.#linger);
       if (to === 'closed') this.#log.close();
       parts.observer.stateChanged(this, to, this.#reason);
     });
@@ -143,7 +145,6 @@ export class Stream implements Flushable, FeedSink {
   /** Adds a reader; it gets bytes at once when the stream is live. */
   attach(reader: Reader): void {
     this.#readers.add(reader);
-    clearTimeout(this.#linger);
     if (this.#machine.can('returned')) this.#machine.send('returned');
     if (this.#isJoinable) {
       this.#join(reader, this.#intake.blindEntry);
@@ -166,6 +167,11 @@ export class Stream implements Flushable, FeedSink {
   #lingerOn(): void {
     this.#machine.send('left');
     this.#linger = setTimeout(() => this.#stop(), this.#parts.settings.lingerMs);
+  }
+
+  /** Ends a stream that has no viewers sooner than planned. */
+  endLingering(): void {
+    if (this.state === 'lingering') this.#stop();
   }
 
   /** Ends the stream and sends everybody away. */
@@ -246,10 +252,11 @@ export class Stream implements Flushable, FeedSink {
     if (this.#machine.send('interrupted') === 'closing') this.#abort.abort(); // Nobody is there to recover for.
   }
 
-  recovered(how: RecoveredBy, outageMs: number): void {
+  recovered(how: RecoveredBy): void {
     if (this.state !== 'recovering') return;
     this.#machine.send('data');
-    this.#parts.observer.recovered(this, how, outageMs);
+    // Silence may have lasted for long before it counted as an interruption.
+    this.#parts.observer.recovered(this, how, this.#intake.silentMs(performance.now()));
   }
 
   event(name: string, details: Record<string, string | number | boolean>): void {
@@ -282,9 +289,9 @@ export class Stream implements Flushable, FeedSink {
       if (!this.#abort.signal.aborted) await this.#parts.feed.run(this.#abort.signal, this, resumes);
     } catch (thrown) {
       error = SluiceError.from(thrown);
+      if (error !== thrown) this.event('feed crashed', { cause: String(thrown) });
     }
     this.#intake.finish();
-    clearTimeout(this.#linger);
     if (this.state === 'starting' && this.#log.end > 0) {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
@@ -309,7 +316,6 @@ export class Stream implements Flushable, FeedSink {
   }
 
   #stop(): void {
-    clearTimeout(this.#linger);
     this.#machine.send('stop');
     this.#abort.abort();
   }

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { EngineClient } from '../../../src/engine/engine-client.ts';
 import type { EngineSession } from '../../../src/engine/engine-wire.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
+import { pause } from '../../../src/shared/pause.ts';
 import type { Lease } from '../../../src/shared/protocol.ts';
 import type { ContentSelector, SourceSpec } from '../../../src/shared/stream-spec.ts';
 import type { Leases } from './leases.ts';
@@ -215,6 +215,6 @@ function cutOff(error: unknown): SluiceError {
 /** Waits for something, but no longer than that. */
 async function briefly(work: Promise<void>, ms: number): Promise<void> {
   const waiting = new AbortController();
-  await Promise.race([work, delay(ms, undefined, { signal: waiting.signal }).catch(() => {})]);
+  await Promise.race([work, pause(ms, waiting.signal)]);
   waiting.abort();
 }

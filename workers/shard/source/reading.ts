@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EngineClient, Playback } from '../../../src/engine/engine-client.ts';
 import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
+import { pause } from '../../../src/shared/pause.ts';
 import { type LiveLimits, LiveWatch } from './live-watch.ts';
 import type { StartWatch } from './start-watch.ts';
 
@@ -39,7 +39,7 @@ export class Reading {
   async judge(client: EngineClient, session: EngineSession, over: AbortSignal): Promise<SluiceError | undefined> {
     let failure: SluiceError | undefined;
     while (failure === undefined) {
-      await delay(this.#pauseMs(performance.now()), undefined, { signal: over }).catch(() => {});
+      await pause(this.#pauseMs(performance.now()), over);
       if (over.aborted) return undefined;
       failure = await this.#look(client, session);
     }
@@ -82,7 +82,7 @@ export async function untilFlowing(
     // Statistics that don't come are one thing, an engine that is gone is another.
     if (stat === undefined && !signal.aborted) await client.version();
     if (watch.observe(stat, performance.now()) || blind === BLIND_POLLS) return;
-    await delay(pollMs, undefined, { signal }).catch(() => {});
+    await pause(pollMs, signal);
   }
 }
 
