@@ -14,9 +14,6 @@ interface ErrorBody {
   error: { code: string; message: string };
 }
 
-/** What goes wrong, how it is switched on, and what viewers are answered. */
-type StartFault = [what: string, faults: Faults, status: number, code: string];
-
 /** Limits of a gateway that does not wait as long as a real one. */
 const QUICK = {
   ACESTREAM_NO_RESPONSE_TIMEOUT: '1',
@@ -61,34 +58,6 @@ describe('an engine that misbehaves', () => {
     expect(gateway.fatal).toEqual([]);
     expect(sum(await gateway.metric('sluice_shard_restarts_total'))).toBe(0);
   };
-
-  it.each<StartFault>([
-    ['does not know the content', { unknownId: {} }, 404, 'content_not_found'],
-    ['takes too long to answer the start', { slowJson: { delayMs: 5_000 } }, 504, 'engine_silent'],
-    ['finds no peers', { noPeers: {} }, 504, 'no_peers'],
-    ['has peers but gets no data', { peersNoData: { peers: 5 } }, 504, 'start_timeout'],
-    ['refuses JSON', { premium: {} }, 502, 'engine_refused'],
-    ['answers HTML', { badJson: { kind: 'html', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['answers half a JSON document', { badJson: { kind: 'truncated', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['sends headers without end', { badJson: { kind: 'hugeHeaders', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['answers without end', { badJson: { kind: 'endless', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['redirects in a circle', { redirectLoop: {} }, 502, 'engine_bad_answer'],
-    ['names a playback address that is none', { garbagePlaybackUrl: {} }, 502, 'engine_bad_answer'],
-  ])(
-    'that %s is answered with a reason, and nothing is left behind',
-    async (...[, faults, status, code]: StartFault) => {
-      engine.patchContent(INFOHASH, { faults });
-      const viewers = [0, 1, 2].map(() => gateway.watch(`infohash=${INFOHASH}`));
-      for (const viewer of viewers) expect(await refusal(viewer)).toEqual([status, code]);
-      await expectClean();
-      await until('sessions to end', () => engine.state().sessions.length === 0, 15_000);
-      // Only a session whose address never came, or came too late, is left to the engine.
-      const addressUnknown = code === 'engine_silent' || faults.badJson !== undefined;
-      expect(engine.state().counts.sessionsExpired).toBe(addressUnknown ? 1 : 0);
-      const detaches = await gateway.metric('sluice_reader_detaches_total');
-      expect([sum(detaches), detaches['{reason="start-failed"}']]).toEqual([3, 3]);
-    },
-  );
 
   it('that is down is answered with 503 and Retry-After, and used again when it is back', async () => {
     engine.global({ down: true });
@@ -137,27 +106,6 @@ describe('an engine that misbehaves', () => {
     viewer.leave();
     shared.leave();
     await expectClean();
-  });
-
-  it.each([
-    ['names wrong hosts', {}],
-    ['sends pieces of odd sizes', { oddChunks: { sizes: [1, 187, 1316, 65_536] } }],
-    ['keeps the redirect open', { redirectKeptOpen: {} }],
-    ['frames its body in chunks', { chunked: {} }],
-    ['uses decimal tokens', { decimalToken: {} }],
-    ['begins its statistics with an empty answer', { emptyStat: { times: 1 } }],
-    ['starts slowly', { slowStart: { delayMs: 1_500 } }],
-  ])('that %s is served all the same', async (what: string, faults: Faults) => {
-    if (what === 'names wrong hosts') engine.global({ wrongHost: '192.0.2.7:1234' });
-    engine.patchContent(INFOHASH, { faults });
-    const viewer = gateway.watch(`infohash=${INFOHASH}`);
-    await viewer.more(2_000);
-    const { syncErrors, continuityErrors, lost, repeated } = viewer.check;
-    expect([syncErrors, continuityErrors, lost, repeated]).toEqual([0, 0, 0, 0]);
-    expect(viewer.check.opening.slice(0, 2).map(({ pid }) => pid)).toEqual([0, 0x1000]);
-    viewer.leave();
-    await expectClean();
-    await until('the session to be stopped', () => engine.state().sessions.length === 0);
   });
 
   it('whose bytes start in the middle of a packet, or lose some, is put back on the grid', async () => {
