@@ -1,4 +1,6 @@
+import { describe, expect, it } from '@jest/globals';
 import { describeModes, type Mode, UNTOUCHED } from '../helpers/modes.ts';
+import { Scene } from '../helpers/recovery.ts';
 
 const REOPENED = {
   interruptions: { source_ended: 1 },
@@ -151,3 +153,27 @@ describeModes('a stream goes on with an announced jump at an engine that', [
     ...REOPENED,
   },
 ]);
+
+describe('damage that an engine sends', () => {
+  it('is passed on as it is, the same to every viewer, and is no reason to do anything', async () => {
+    const scene = await Scene.open({});
+    try {
+      scene.inflict({ damage: { loseOneIn: 97, wrongCounterOneIn: 61 } });
+      await scene.watched(2);
+      scene.inflict({ damage: null });
+      await scene.watched();
+      const [first, second] = scene.seen;
+      // Each packet lost leaves one gap of its PID's counter, each wrong counter two.
+      expect(first).toMatchObject({ stayed: true, repeated: 0, announced: false });
+      expect(first!.lost).toBeGreaterThan(5);
+      expect(first!.lost).toBeLessThan(40);
+      expect(first!.damaged).toBeGreaterThan(first!.lost);
+      expect(first!.damaged).toBeLessThan(200);
+      expect(second).toEqual(first);
+      await scene.emptied();
+      expect(await scene.books()).toMatchObject({ interruptions: {}, attempts: [], sessions: [[1, 1, 0]] });
+    } finally {
+      await scene.close();
+    }
+  });
+});

@@ -102,6 +102,10 @@ export class Scene {
         scene.viewers.push(viewer);
         await until(`a picture for the ${name} viewer`, () => viewer.check.stamped > SOME_PACKETS, 15_000);
       }
+      // From here on, time passes while packets come.
+      const burstBytes = burst.burstBytes ?? ((burst.burstSeconds ?? BURST_SECONDS) * BITS_PER_SECOND) / 8;
+      const upstreamBytes = async (): Promise<number> => sum(await gateway.metric('sluice_upstream_bytes_total'));
+      await until('the burst to be over', async () => (await upstreamBytes()) > burstBytes, 15_000);
     } catch (error) {
       await scene.close();
       throw error;
