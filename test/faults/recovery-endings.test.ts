@@ -1,5 +1,5 @@
 import { describeModes, type Mode } from '../helpers/modes.ts';
-import { INFOHASH, type Scene } from '../helpers/recovery.ts';
+import { INFOHASH, type Scene, WATCHFUL } from '../helpers/recovery.ts';
 import { until } from '../helpers/until.ts';
 
 /** What a body that ends comes to when its session lives, and when it does not. */
@@ -53,6 +53,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'forgets the session without a word, and leaves the body open',
+    env: WATCHFUL,
     inflict: scene => scene.inflict({ vanish: {} }),
     ...BEGUN_ANEW,
     interruptions: { session_lost: 1 },
@@ -60,6 +61,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'denies knowing the session while its bytes flow, at another',
+    env: WATCHFUL,
     engines: 2,
     inflict: scene => scene.inflict({ unknownSession: {} }),
     interruptions: { session_lost: 1 },
@@ -97,7 +99,6 @@ describeModes('a stream goes on without loss at an engine that', [
   {
     what: 'hangs, at another',
     engines: 2,
-    env: { RECOVERY_TIMEOUT: '15' },
     inflict: ({ carrier }) => carrier.global({ hang: true, restart: true }),
     ...MOVED,
     attempts: ['source_ended: reopen', 'engine_silent: other-engine'],
@@ -109,7 +110,7 @@ describeModes('a stream goes on without loss at an engine that', [
   {
     what: 'hangs with its body open, at another',
     engines: 2,
-    env: { RECOVERY_TIMEOUT: '15' },
+    env: WATCHFUL,
     burstSeconds: 20,
     inflict: scene => {
       scene.inflict({ stall: {} });
