@@ -29,8 +29,9 @@ function ensurePrograms() {
 const PROJECT = '--project=';
 const args = process.argv.slice(2);
 const project = args.find(arg => arg.startsWith(PROJECT))?.slice(PROJECT.length);
-// Only a run that leaves the players out can do without them.
-if (project === undefined ? !args.includes('--selectProjects') || args.includes('players') : project === 'players')
+// Only a run that leaves out what decodes can do without them.
+const decodes = name => name === 'players' || name === 'faults';
+if (project === undefined ? !args.includes('--selectProjects') || args.some(decodes) : decodes(project))
   ensurePrograms();
 
 const jest = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));

@@ -14,9 +14,6 @@ interface ErrorBody {
   error: { code: string; message: string };
 }
 
-/** What goes wrong, how it is switched on, and what viewers are answered. */
-type StartFault = [what: string, faults: Faults, status: number, code: string];
-
 /** Limits of a gateway that does not wait as long as a real one. */
 const QUICK = {
   ACESTREAM_NO_RESPONSE_TIMEOUT: '1',
@@ -24,7 +21,10 @@ const QUICK = {
   START_STALLED_TIMEOUT: '1',
   ACESTREAM_EMPTY_TIMEOUT: '1',
   ENGINE_HEALTH_INTERVAL: '0.2',
+  STALL_TIMEOUT: '0.5',
+  RECOVERY_TIMEOUT: '5',
 };
+const QUICK_RECOVERY_MS = 5_000;
 
 describe('an engine that misbehaves', () => {
   let engine: StandIn;
@@ -58,34 +58,6 @@ describe('an engine that misbehaves', () => {
     expect(gateway.fatal).toEqual([]);
     expect(sum(await gateway.metric('sluice_shard_restarts_total'))).toBe(0);
   };
-
-  it.each<StartFault>([
-    ['does not know the content', { unknownId: {} }, 404, 'content_not_found'],
-    ['takes too long to answer the start', { slowJson: { delayMs: 5_000 } }, 504, 'engine_silent'],
-    ['finds no peers', { noPeers: {} }, 504, 'no_peers'],
-    ['has peers but gets no data', { peersNoData: { peers: 5 } }, 504, 'start_timeout'],
-    ['refuses JSON', { premium: {} }, 502, 'engine_refused'],
-    ['answers HTML', { badJson: { kind: 'html', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['answers half a JSON document', { badJson: { kind: 'truncated', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['sends headers without end', { badJson: { kind: 'hugeHeaders', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['answers without end', { badJson: { kind: 'endless', on: 'getstream' } }, 502, 'engine_bad_answer'],
-    ['redirects in a circle', { redirectLoop: {} }, 502, 'engine_bad_answer'],
-    ['names a playback address that is none', { garbagePlaybackUrl: {} }, 502, 'engine_bad_answer'],
-  ])(
-    'that %s is answered with a reason, and nothing is left behind',
-    async (...[, faults, status, code]: StartFault) => {
-      engine.patchContent(INFOHASH, { faults });
-      const viewers = [0, 1, 2].map(() => gateway.watch(`infohash=${INFOHASH}`));
-      for (const viewer of viewers) expect(await refusal(viewer)).toEqual([status, code]);
-      await expectClean();
-      await until('sessions to end', () => engine.state().sessions.length === 0, 15_000);
-      // Only a session whose address never came, or came too late, is left to the engine.
-      const addressUnknown = code === 'engine_silent' || faults.badJson !== undefined;
-      expect(engine.state().counts.sessionsExpired).toBe(addressUnknown ? 1 : 0);
-      const detaches = await gateway.metric('sluice_reader_detaches_total');
-      expect([sum(detaches), detaches['{reason="start-failed"}']]).toEqual([3, 3]);
-    },
-  );
 
   it('that is down is answered with 503 and Retry-After, and used again when it is back', async () => {
     engine.global({ down: true });
@@ -136,27 +108,6 @@ describe('an engine that misbehaves', () => {
     await expectClean();
   });
 
-  it.each([
-    ['names wrong hosts', {}],
-    ['sends pieces of odd sizes', { oddChunks: { sizes: [1, 187, 1316, 65_536] } }],
-    ['keeps the redirect open', { redirectKeptOpen: {} }],
-    ['frames its body in chunks', { chunked: {} }],
-    ['uses decimal tokens', { decimalToken: {} }],
-    ['begins its statistics with an empty answer', { emptyStat: { times: 1 } }],
-    ['starts slowly', { slowStart: { delayMs: 1_500 } }],
-  ])('that %s is served all the same', async (what: string, faults: Faults) => {
-    if (what === 'names wrong hosts') engine.global({ wrongHost: '192.0.2.7:1234' });
-    engine.patchContent(INFOHASH, { faults });
-    const viewer = gateway.watch(`infohash=${INFOHASH}`);
-    await viewer.more(2_000);
-    const { syncErrors, continuityErrors, lost, repeated } = viewer.check;
-    expect([syncErrors, continuityErrors, lost, repeated]).toEqual([0, 0, 0, 0]);
-    expect(viewer.check.opening.slice(0, 2).map(({ pid }) => pid)).toEqual([0, 0x1000]);
-    viewer.leave();
-    await expectClean();
-    await until('the session to be stopped', () => engine.state().sessions.length === 0);
-  });
-
   it('whose bytes start in the middle of a packet, or lose some, is put back on the grid', async () => {
     engine.patchContent(INFOHASH, { faults: { oddChunks: { offsetBytes: 77 } } });
     const viewer = gateway.watch(`infohash=${INFOHASH}`);
@@ -175,23 +126,37 @@ describe('an engine that misbehaves', () => {
     await expectClean();
   });
 
-  it.each([
-    ['ends the body', { eof: { afterBytes: 2_500_000 } }, 'source-ended'],
-    ['cuts the body in the middle of a packet', { cut: { afterBytes: 2_500_000 } }, 'source-ended'],
-    ['stops sending', { stall: { afterBytes: 2_500_000 } }, 'source-failed'],
+  it.each<[what: string, faults: Faults, reason: string]>([
+    ['ends the body', { eof: { session: 'dies' }, premium: {} }, 'source_ended'],
+    ['cuts the body in the middle of a packet', { cut: { session: 'dies' }, premium: {} }, 'source_ended'],
+    ['stops sending', { stall: {} }, 'source_stalled'],
   ])(
-    'that %s gets its viewers released with whole packets and one reason',
-    async (_what: string, faults: Faults, reason: string) => {
+    'that %s and can not be brought back lets its viewers go after RECOVERY_TIMEOUT, with whole packets and one reason',
+    async (...[, faults, reason]) => {
+      const viewers = [0, 1].map(() => gateway.watch(`infohash=${INFOHASH}`));
+      await Promise.all(viewers.map(viewer => viewer.more(1_500)));
       engine.patchContent(INFOHASH, { faults });
-      const viewer = gateway.watch(`infohash=${INFOHASH}`);
-      await within('the end of the stream', viewer.closed, 20_000);
-      expect([viewer.status, viewer.check.syncErrors, viewer.check.heldBytes]).toEqual([200, 0, 0]);
-      expect(viewer.check.packets).toBeGreaterThan(1_000);
+      await until('the outage', () => gateway.log.some(({ msg }) => msg.startsWith('stream interrupted')));
+      const interruptedMs = performance.now();
+      await Promise.all(viewers.map(viewer => within('the end of the stream', viewer.closed, 20_000)));
+      const tookMs = performance.now() - interruptedMs;
+      expect(tookMs).toBeGreaterThan(QUICK_RECOVERY_MS / 3);
+      expect(tookMs).toBeLessThan(QUICK_RECOVERY_MS + 6_000);
+      for (const { status, check } of viewers) {
+        expect([status, check.syncErrors, check.counterJumps, check.heldBytes]).toEqual([200, 0, 0, 0]);
+        expect([check.lost, check.repeated]).toEqual([0, 0]);
+        expect(check.packets).toBeGreaterThan(1_000);
+      }
       await expectClean();
       const detaches = await gateway.metric('sluice_reader_detaches_total');
-      expect([sum(detaches), detaches[`{reason="${reason}"}`]]).toEqual([1, 1]);
+      expect([sum(detaches), detaches['{reason="source-failed"}']]).toEqual([2, 2]);
+      expect(await gateway.metric('sluice_stream_interruptions_total')).toEqual({ [`{reason="${reason}"}`]: 1 });
+      expect(sum(await gateway.metric('sluice_stream_recoveries_total'))).toBe(0);
+      const ended = gateway.log.filter(({ state }) => state === 'draining');
+      expect(ended.map(line => line.reason)).toEqual(['recovery_failed']);
       await until('the session to be stopped', () => engine.state().sessions.length === 0);
     },
+    30_000,
   );
 
   it('whose stop command hangs holds nobody up', async () => {

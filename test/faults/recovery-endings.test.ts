@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { expect } from '@jest/globals';
 import { describeModes, type Mode } from '../helpers/modes.ts';
-import { INFOHASH, type Scene } from '../helpers/recovery.ts';
+import { INFOHASH, type Scene, WATCHFUL } from '../helpers/recovery.ts';
+import { until } from '../helpers/until.ts';
 
 /** What a body that ends comes to when its session lives, and when it does not. */
 const REOPENED = {
@@ -54,6 +53,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'forgets the session without a word, and leaves the body open',
+    env: WATCHFUL,
     inflict: scene => scene.inflict({ vanish: {} }),
     ...BEGUN_ANEW,
     interruptions: { session_lost: 1 },
@@ -61,6 +61,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'denies knowing the session while its bytes flow, at another',
+    env: WATCHFUL,
     engines: 2,
     inflict: scene => scene.inflict({ unknownSession: {} }),
     interruptions: { session_lost: 1 },
@@ -75,13 +76,14 @@ describeModes('a stream goes on without loss at an engine that', [
   { what: 'restarts', inflict: ({ carrier }) => carrier.global({ restart: true }), ...BEGUN_ANEW },
   {
     what: 'is down for a while, with no other to go to',
-    inflict: async ({ carrier }) => {
+    inflict: async scene => {
+      const { carrier } = scene;
       carrier.global({ down: true, restart: true });
-      await delay(1_500);
+      await until('the first round to be over', () => scene.logged('trying again').some(({ how }) => how === 'start'));
       carrier.global({ down: false });
     },
     ...BEGUN_ANEW,
-    attempts: expect.arrayContaining(['source_ended: reopen', 'engine_unavailable: start']) as unknown as string[],
+    attempts: ['source_ended: reopen', 'engine_unavailable: other-engine', 'engine_unavailable: start'],
   },
   {
     what: 'goes down, at another',
@@ -97,7 +99,6 @@ describeModes('a stream goes on without loss at an engine that', [
   {
     what: 'hangs, at another',
     engines: 2,
-    env: { RECOVERY_TIMEOUT: '15' },
     inflict: ({ carrier }) => carrier.global({ hang: true, restart: true }),
     ...MOVED,
     attempts: ['source_ended: reopen', 'engine_silent: other-engine'],
@@ -109,7 +110,7 @@ describeModes('a stream goes on without loss at an engine that', [
   {
     what: 'hangs with its body open, at another',
     engines: 2,
-    env: { RECOVERY_TIMEOUT: '15' },
+    env: WATCHFUL,
     burstSeconds: 20,
     inflict: scene => {
       scene.inflict({ stall: {} });

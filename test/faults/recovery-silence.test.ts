@@ -1,4 +1,5 @@
 import { describeModes, type Mode, UNTOUCHED } from '../helpers/modes.ts';
+import { WATCHFUL } from '../helpers/recovery.ts';
 
 const REOPENED = {
   interruptions: { source_stalled: 1 },
@@ -27,6 +28,7 @@ const MOVED = {
 describeModes('a stream goes on without loss at an engine that', [
   {
     what: 'pauses for longer than STALL_TIMEOUT, but not for long enough to be asked again',
+    env: WATCHFUL,
     inflict: async scene => {
       scene.inflict({ stall: { forMs: 1_200 } });
       await scene.watched(2);
@@ -36,11 +38,13 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'stalls for longer than ACESTREAM_EMPTY_TIMEOUT',
+    env: WATCHFUL,
     inflict: scene => scene.inflict({ stall: { forMs: 3_000 } }),
     ...REOPENED,
   },
   {
     what: 'stalls for good, at another',
+    env: WATCHFUL,
     engines: 2,
     inflict: scene => scene.inflict({ stall: {} }),
     interruptions: { source_stalled: 1 },
@@ -49,6 +53,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'loses all peers for a moment',
+    env: WATCHFUL,
     inflict: async scene => {
       scene.inflict({ noPeers: { forMs: 1_200 } });
       await scene.watched(2);
@@ -58,16 +63,19 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'loses all peers for longer',
+    env: WATCHFUL,
     inflict: scene => scene.inflict({ noPeers: { forMs: 2_800 } }),
     ...REOPENED,
   },
   {
     what: 'has peers that bring no data for a while',
+    env: WATCHFUL,
     inflict: scene => scene.inflict({ peersNoData: { forMs: 2_800, peers: 5 } }),
     ...REOPENED,
   },
   {
     what: 'loses all peers for good, at another',
+    env: WATCHFUL,
     engines: 2,
     inflict: scene => scene.inflict({ noPeers: {} }),
     interruptions: { source_stalled: 1 },
@@ -76,6 +84,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'sends a loop, by its live position',
+    env: WATCHFUL,
     inflict: scene => scene.inflict({ frozenLivepos: { forMs: 2_500 } }),
     ...BEGUN_ANEW,
     interruptions: { source_frozen: 1 },
@@ -84,6 +93,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'sends a loop in a new session as well, at another',
+    env: WATCHFUL,
     engines: 2,
     inflict: scene => scene.inflict({ frozenLivepos: {} }),
     interruptions: { source_frozen: 2 },
@@ -96,7 +106,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'sends a loop, and does not answer when it is told to stop',
-    env: { RECOVERY_TIMEOUT: '15' },
+    env: WATCHFUL,
     idleExpiryMs: 30_000,
     inflict: scene => scene.inflict({ frozenLivepos: { forMs: 4_000 }, stopHangs: {} }),
     heal: scene => scene.inflict({ stopHangs: null }),
@@ -108,12 +118,12 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'takes its time to answer the new start',
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, slowJson: { delayMs: 700 } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, slowJson: { delayMs: 700 } }),
     ...BEGUN_ANEW,
   },
   {
     what: 'takes its time to fill the new buffer',
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, slowStart: { delayMs: 1_000 } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, slowStart: { delayMs: 1_000 } }),
     ...BEGUN_ANEW,
   },
   {
@@ -126,6 +136,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'gives no statistics while bytes flow',
+    env: WATCHFUL,
     inflict: async scene => {
       scene.inflict({ statHangs: { forMs: 3_500 } });
       await scene.watched(4);
@@ -135,6 +146,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'gives empty statistics while bytes flow',
+    env: WATCHFUL,
     inflict: async scene => {
       scene.inflict({ emptyStat: { forMs: 2_500 } });
       await scene.watched(3);
@@ -144,7 +156,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'begins the new statistics with an empty answer',
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, emptyStat: { times: 1 } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, emptyStat: { times: 1 } }),
     ...BEGUN_ANEW,
   },
 ]);

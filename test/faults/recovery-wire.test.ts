@@ -1,4 +1,6 @@
+import { describe, expect, it } from '@jest/globals';
 import { describeModes, type Mode, UNTOUCHED } from '../helpers/modes.ts';
+import { Scene, WATCHFUL } from '../helpers/recovery.ts';
 
 const REOPENED = {
   interruptions: { source_ended: 1 },
@@ -31,7 +33,7 @@ describeModes('a stream goes on without loss at an engine that', [
     what: 'names wrong hosts everywhere',
     inflict: scene => {
       scene.carrier.global({ wrongHost: '192.0.2.7:1234' });
-      scene.inflict({ cut: { session: 'dies' } });
+      scene.inflict({ eof: { session: 'dies' } });
     },
     ...REOPENED_IN_VAIN,
     attempts: ['source_ended: reopen', 'session_lost: new-session'],
@@ -71,20 +73,20 @@ describeModes('a stream goes on without loss at an engine that', [
   { what: 'frames its new body in chunks', inflict: scene => scene.inflict({ eof: {}, chunked: {} }), ...REOPENED },
   {
     what: 'refuses JSON once',
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, premium: { times: 1 } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, premium: { times: 1 } }),
     ...REFUSED('engine_refused'),
     sessions: [[2, 1, 0]],
   },
   {
     what: 'refuses JSON for good, at another',
     engines: 2,
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, premium: {} }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, premium: {} }),
     ...REFUSED('engine_refused'),
     sessions: ONE_EACH,
   },
   {
     what: 'does not find the content for a moment',
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, unknownId: { times: 2 } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, unknownId: { times: 2 } }),
     ...REFUSED('content_not_found'),
     recoveries: { 'new-session': 1 },
     attempts: [
@@ -98,14 +100,14 @@ describeModes('a stream goes on without loss at an engine that', [
   {
     what: 'does not find the content any more, at another',
     engines: 2,
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, unknownId: {} }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, unknownId: {} }),
     ...REFUSED('content_not_found'),
     sessions: ONE_EACH,
   },
   {
     what: 'answers the new start with HTML, at another',
     engines: 2,
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, badJson: { kind: 'html', on: 'getstream' } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, badJson: { kind: 'html', on: 'getstream' } }),
     ...REFUSED('engine_bad_answer'),
     // Whoever asked the engine for a session has one there, and no address to stop it by.
     sessions: [
@@ -115,6 +117,7 @@ describeModes('a stream goes on without loss at an engine that', [
   },
   {
     what: 'gives statistics without end while bytes flow',
+    env: WATCHFUL,
     inflict: async scene => {
       scene.inflict({ badJson: { kind: 'endless', on: 'stat', forMs: 2_000 } });
       await scene.watched(3);
@@ -139,7 +142,7 @@ describeModes('a stream goes on with an announced jump at an engine that', [
     burstSeconds: 0.3,
     // One group of pictures, and what was broadcast meanwhile.
     lostAtMost: 2_000,
-    inflict: scene => scene.inflict({ cut: { session: 'dies' }, slowJson: { delayMs: 700 } }),
+    inflict: scene => scene.inflict({ eof: { session: 'dies' }, slowJson: { delayMs: 700 } }),
     ...REOPENED_IN_VAIN,
     attempts: ['source_ended: reopen', 'session_lost: new-session'],
     sessions: [[2, 1, 0]],
@@ -151,3 +154,27 @@ describeModes('a stream goes on with an announced jump at an engine that', [
     ...REOPENED,
   },
 ]);
+
+describe('damage that an engine sends', () => {
+  it('is passed on as it is, the same to every viewer, and is no reason to do anything', async () => {
+    const scene = await Scene.open({});
+    try {
+      scene.inflict({ damage: { loseOneIn: 97, wrongCounterOneIn: 61 } });
+      await scene.watched(2);
+      scene.inflict({ damage: null });
+      await scene.watched();
+      const [first, second] = scene.seen;
+      // Each packet lost leaves one gap of its PID's counter, each wrong counter two.
+      expect(first).toMatchObject({ stayed: true, repeated: 0, announced: false });
+      expect(first!.lost).toBeGreaterThan(5);
+      expect(first!.lost).toBeLessThan(40);
+      expect(first!.damaged).toBeGreaterThan(first!.lost);
+      expect(first!.damaged).toBeLessThan(200);
+      expect(second).toEqual(first);
+      await scene.emptied();
+      expect(await scene.books()).toMatchObject({ interruptions: {}, attempts: [], sessions: [[1, 1, 0]] });
+    } finally {
+      await scene.close();
+    }
+  });
+});

@@ -10,14 +10,16 @@ export const INFOHASH = '1'.repeat(40);
 /** Much less patient than real ones, in the same order of size. */
 const QUICK = {
   SHARDS: '1',
-  STALL_TIMEOUT: '0.5',
+  STALL_TIMEOUT: '20',
   ACESTREAM_EMPTY_TIMEOUT: '2',
-  ACESTREAM_NO_RESPONSE_TIMEOUT: '1',
+  ACESTREAM_NO_RESPONSE_TIMEOUT: '3',
   ACESTREAM_TIMEOUT: '5',
   START_STALLED_TIMEOUT: '1.5',
-  RECOVERY_TIMEOUT: '8',
+  RECOVERY_TIMEOUT: '15',
   ENGINE_HEALTH_INTERVAL: '0.3',
 };
+/** For what only statistics show: they are looked at often, and silence is noticed at once. */
+export const WATCHFUL = { STALL_TIMEOUT: '0.5' };
 const BITS_PER_SECOND = 1_000_000;
 /** More than any outage here lasts, so that an engine that is asked again repeats what was missed. */
 const BURST_SECONDS = 10;
@@ -102,6 +104,10 @@ export class Scene {
         scene.viewers.push(viewer);
         await until(`a picture for the ${name} viewer`, () => viewer.check.stamped > SOME_PACKETS, 15_000);
       }
+      // From here on, time passes while packets come.
+      const burstBytes = burst.burstBytes ?? ((burst.burstSeconds ?? BURST_SECONDS) * BITS_PER_SECOND) / 8;
+      const upstreamBytes = async (): Promise<number> => sum(await gateway.metric('sluice_upstream_bytes_total'));
+      await until('the burst to be over', async () => (await upstreamBytes()) > burstBytes, 15_000);
     } catch (error) {
       await scene.close();
       throw error;
@@ -125,7 +131,7 @@ export class Scene {
   }
 
   /** Waits until the stream has recovered so often. */
-  async recovered(times: number, deadlineMs = 20_000): Promise<void> {
+  async recovered(times: number, deadlineMs = 40_000): Promise<void> {
     await until(`${times} recoveries`, () => this.logged('stream recovered').length >= times, deadlineMs);
   }
 
@@ -135,7 +141,7 @@ export class Scene {
     await until(
       `${seconds} s of pictures for both viewers`,
       () => this.viewers.every(({ check, isClosed }, i) => isClosed || check.stamped >= wanted[i]!),
-      20_000,
+      40_000,
     );
   }
 

@@ -46,6 +46,7 @@ describe.each(['handoff', 'relay'])('a plain HTTP source, watched by %s', transp
       ALLOW_PRIVATE_SOURCES: 'true',
       HTTP_SOURCES: `127.0.0.1:${origin.port}`,
       MAX_STREAMS: '2',
+      RECOVERY_TIMEOUT: '2',
     }),
   );
 
@@ -113,7 +114,20 @@ describe.each(['handoff', 'relay'])('a plain HTTP source, watched by %s', transp
     expect(sum(await gateway.metric('sluice_readers'))).toBe(0);
   });
 
-  it('that is cut off ends its viewers on a whole packet', async () => {
+  it('that is cut off is opened again, and its viewers stay', async () => {
+    const viewer = watch(live());
+    await viewer.more(500);
+    origin.global({ restart: true });
+    await until('the recovery', () =>
+      gateway.log.some(({ msg, how }) => msg === 'stream recovered' && how === 'reopen'),
+    );
+    await viewer.more(2_000);
+    expect([viewer.check.syncErrors, viewer.check.counterJumps, viewer.isClosed]).toEqual([0, 0, false]);
+    expect(origin.state().rawReadersOpenNow).toBe(1);
+    viewer.leave();
+  });
+
+  it('that does not come back within RECOVERY_TIMEOUT lets its viewers go on a whole packet', async () => {
     const viewer = watch(live());
     await viewer.more(500);
     await origin.close();

@@ -33,14 +33,25 @@ export class Intake {
   #firstMs = 0;
   #latestMs = 0;
 
-  /** @param onSeam told how two readings were joined */
-  constructor(log: PacketLog, counters: ShardCounters, onSeam: (result: SeamResult) => void) {
+  /**
+   * @param onSeam told how two readings were joined
+   * @param onPlayed told when the slate has brought bytes, which nobody asks it for
+   */
+  constructor(
+    log: PacketLog,
+    counters: ShardCounters,
+    onSeam: (result: SeamResult) => void,
+    onPlayed: () => void = () => {},
+  ) {
     this.#log = log;
     this.#counters = counters;
     this.#onSeam = onSeam;
     this.#tracker = new ProgramTracker((offset, tables) => log.addRandomAccess({ offset, tables }));
     this.#seam = new Seam(run => this.#store(run));
-    this.#slate = new Slate(run => this.#seam.push(run));
+    this.#slate = new Slate(run => {
+      this.#seam.push(run);
+      onPlayed();
+    });
     this.#aligner = this.#newAligner();
   }
 

@@ -105,8 +105,12 @@ export class Stream implements Flushable, FeedSink {
     });
     const limits = { maxBytes: settings.logBytes, maxAgeMs: settings.logMs };
     this.#log = new PacketLog(limits, parts.segments, nowMs => this.#neededFrom(nowMs));
-    this.#intake = new Intake(this.#log, counters, ({ clockJumpMs, ...result }) =>
-      this.event('readings joined', { ...result, clockJumpMs: clockJumpMs ?? 'unknown' }),
+    this.#intake = new Intake(
+      this.#log,
+      counters,
+      ({ clockJumpMs, ...result }) =>
+        this.event('readings joined', { ...result, clockJumpMs: clockJumpMs ?? 'unknown' }),
+      () => parts.flusher.markDirty(this),
     );
   }
 
