@@ -166,13 +166,21 @@ export const ranges: Kind<readonly string[]> = listOf(
 
 const isHttp = (address: string): boolean => URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
 
+const originItem = z
+  .string()
+  .refine(address => isHttp(address) && new URL(address).href === `${new URL(address).origin}/`)
+  .transform(address => new URL(address).origin);
+
+/** One server by scheme, host and port alone. */
+export const origin: Kind<string> = {
+  accepts: 'an http or https origin such as https://tv.example.org, without path and credentials',
+  schema: originItem,
+};
+
 /** Servers by scheme, host and port alone. */
 export const origins: Kind<readonly string[]> = listOf(
   'http or https origins such as http://127.0.0.1:6878, without path and credentials',
-  z
-    .string()
-    .refine(address => isHttp(address) && new URL(address).href === `${new URL(address).origin}/`)
-    .transform(address => new URL(address).origin),
+  originItem,
 );
 
 const HOST_PATTERN = /^(\*|(?:\*\.)?[^*]+?)(:\d{1,5})?$/;

@@ -7,6 +7,7 @@ import {
   memoryBudget,
   milliseconds,
   oneOf,
+  origin,
   origins,
   ranges,
   seconds,
@@ -26,6 +27,7 @@ export const SECTIONS = [
   'HTTP sources',
   'Streaming',
   'Catalogue',
+  'Xtream API',
 ] as const;
 
 /** One key of the configuration. */
@@ -86,7 +88,14 @@ export const OPTIONS = {
     kind: ranges,
     default: '',
     unset: 'none',
-    doc: 'Proxies whose X-Forwarded-For and Forwarded headers are believed.',
+    doc: 'Proxies whose Forwarded and X-Forwarded-* headers are believed.',
+  },
+  publicUrl: {
+    env: 'PUBLIC_URL',
+    section: 'Server',
+    kind: origin,
+    unset: 'what trusted proxies forward, or else the Host header',
+    doc: 'Where players reach the gateway; goes into playlists and logins.',
   },
   httpMaxConnections: {
     env: 'HTTP_MAX_CONNECTIONS',
@@ -426,6 +435,14 @@ export const OPTIONS = {
     kind: text('an SQLite database such as sqlite:///./data/sluice.db', /^sqlite:.+$/),
     doc: 'Database of the catalogue.',
     noEffect: NO_CATALOGUE,
+  },
+
+  xtreamNullExpiry: {
+    env: 'XTREAM_NULL_EXPIRY',
+    section: 'Xtream API',
+    kind: flag,
+    default: 'false',
+    doc: 'Whether accounts that never expire say null for their date, instead of one in 2038; some players stumble over null.',
   },
 } as const satisfies Record<string, Option>;
 
