@@ -142,6 +142,12 @@ describe('the dependency rule', () => {
     ).toEqual([]);
   });
 
+  it('src/xtream imports only src/shared and itself', () => {
+    expect(
+      offenders(/^src\/xtream\//, ({ target }) => !isOurs(target) || /^src\/(shared|xtream)\//.test(target)),
+    ).toEqual([]);
+  });
+
   it('no product code imports tests, benchmarks or scripts', () => {
     expect(offenders(/./, ({ target }) => !/^(test|benchmarks|scripts)\//.test(target))).toEqual([]);
   });

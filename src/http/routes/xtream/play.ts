@@ -26,18 +26,18 @@ function parseFile(file: string): Wanted {
 }
 
 /** The routes that players watch by. */
-export function playRoutes({ logins, sessions, catalog }: Xtream): Hono<AppEnv> {
+export function playRoutes(xtream: Xtream): Hono<AppEnv> {
   const app = new Hono<AppEnv>();
 
   const channelFor = (account: XtreamAccount, channelId: number): XtreamChannel => {
-    const channel = catalog.channel(channelId);
+    const channel = xtream.catalog.channel(channelId);
     if (!channel?.enabled || !mayWatch(account, channel.categoryId))
       throw new SluiceError('channel_not_found', 'There is no such channel, or not for this account.');
     return channel;
   };
 
   const play = async (c: Context<AppEnv>, credentials: Credentials, wanted: Wanted): Promise<Response> => {
-    const verdict = await verify(c, logins, credentials);
+    const verdict = await verify(c, xtream.logins, credentials);
     if (verdict.kind === 'throttled') return throttled(c, verdict.retryAfterSeconds);
     if (verdict.kind === 'refused') throw refused();
     const { account, standing } = verdict;
@@ -48,8 +48,8 @@ export function playRoutes({ logins, sessions, catalog }: Xtream): Hono<AppEnv> 
     return watch(
       c,
       (socket, admission) =>
-        sessions.begin({ account, channelId: id, channelName: name, format: 'ts', socket, ...admission }),
-      () => catalog.specFor(id),
+        xtream.sessions.begin({ account, channelId: id, channelName: name, format: 'ts', socket, ...admission }),
+      () => xtream.catalog.specFor(id),
     );
   };
 
