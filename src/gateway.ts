@@ -1,6 +1,17 @@
 /** The composition root: builds the parts in order and closes them in reverse. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { AdminLogin, adminPasswordHash } from './auth/admin-login.ts';
+import { Access } from './access.ts';
+import type { Accounts } from './accounts/accounts.ts';
+import type { Credentials } from './accounts/credentials.ts';
+import { adminPasswordHash } from './auth/admin-login.ts';
+import type { Admins } from './auth/admins.ts';
+import type { Tokens } from './auth/tokens.ts';
+import { CatalogEvents } from './catalog/catalog-events.ts';
+import { Categories } from './catalog/categories.ts';
+import { Channels } from './catalog/channels.ts';
+import { type Database, openDatabase } from './catalog/database.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
@@ -13,12 +24,14 @@ import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
 import { Metrics } from './observability/metrics.ts';
+import { Sessions } from './sessions/sessions.ts';
 import { Budget, SEGMENT_BYTES } from './shared/budget.ts';
 import type { ShardNotification } from './shared/protocol.ts';
 import { ReaderTable } from './shared/reader-table.ts';
 import { handOff, relay } from './viewers/handoff.ts';
 import { StreamDirectory } from './viewers/stream-directory.ts';
 import { Viewers } from './viewers/viewers.ts';
+import { XtreamFront } from './xtream-front.ts';
 
 /** What a gateway is started with. */
 export interface GatewayOptions {
@@ -45,7 +58,16 @@ export class Gateway {
   readonly #shards: ShardPool;
   readonly #viewers: Viewers;
   readonly #server: HttpServer;
+  readonly #database: Database;
+  readonly #access: Access;
+  readonly #xtream: XtreamFront;
   #closing: Promise<void> | undefined;
+  /** Who of the viewers with an account watches what. */
+  readonly sessions: Sessions;
+  /** The groups of channels. */
+  readonly categories: Categories;
+  /** The channels that players are shown. */
+  readonly channels: Channels;
   /** Port the gateway listens on. */
   port = 0;
 
@@ -53,7 +75,8 @@ export class Gateway {
     options: GatewayOptions,
     libc: typeof Libc | undefined,
     demo: Demo | undefined,
-    login: AdminLogin,
+    database: Database,
+    adminHash: string,
   ) {
     const { config, log, version, onFatal } = options;
     this.#config = config;
@@ -62,6 +85,12 @@ export class Gateway {
     this.#demo = demo;
     const metrics = new Metrics();
     const journal = new Journal(log, metrics);
+    this.#database = database;
+    this.#access = new Access({
+      database,
+      admin: { username: config.adminUsername, hash: adminHash },
+      onLogin: facts => journal.login(facts),
+    });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
       shards: config.shards,
@@ -115,21 +144,47 @@ export class Gateway {
     });
     this.#viewers = new Viewers(this.#shards, readers, libc === undefined ? relay : handOff(libc), {
       admitted: viewer => journal.viewerAdmitted(viewer),
-      left: (viewer, reason, remaining) =>
-        journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining),
+      left: (viewer, reason, remaining) => {
+        journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining);
+        this.sessions.viewerLeft(viewer, reason);
+      },
     });
-    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers });
+    this.sessions = new Sessions({
+      viewers: this.#viewers,
+      table: readers,
+      policy: config.sessionPolicy,
+      events: journal,
+    });
+    this.accounts.onChange(event => this.sessions.accountChanged(event));
+    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers, sessions: this.sessions });
     const resolver = new Resolver(() => this.#engines.healthyClients());
+    const directory = new StreamDirectory(
+      this.#shards,
+      this.#engines,
+      resolver,
+      this.#viewers,
+      readers,
+      config.httpUserAgent,
+    );
+    const events = new CatalogEvents();
+    this.categories = new Categories(database, events);
+    this.channels = new Channels(database, events);
+    this.#xtream = new XtreamFront({
+      databasePath: databasePath(config),
+      events,
+      categories: this.categories,
+      channels: this.channels,
+      directory,
+      logins: this.credentials,
+      sessions: this.sessions,
+      timeZone: config.serverTimezone,
+      nullExpiry: config.xtreamNullExpiry,
+      log,
+    });
     const app = createApp({
-      login,
-      directory: new StreamDirectory(
-        this.#shards,
-        this.#engines,
-        resolver,
-        this.#viewers,
-        readers,
-        config.httpUserAgent,
-      ),
+      login: this.#access.login,
+      tokens: this.tokens,
+      directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
@@ -139,6 +194,8 @@ export class Gateway {
       aceAllow: parseCidrs(config.aceAllow),
       httpSources: config.httpSources,
       httpUserAgent: config.httpUserAgent,
+      xtream: this.#xtream.xtream,
+      publicUrl: config.publicUrl,
     });
     this.#server = new HttpServer(app, {
       host: config.serverHost,
@@ -155,10 +212,12 @@ export class Gateway {
     const { config, log } = options;
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
-    const login = new AdminLogin(config.adminUsername, hash);
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+    const database = openDatabase(databasePath(config));
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
-    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, login);
+    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
     gateway.#engines.start();
+    gateway.#xtream.start();
     await gateway.#shards.start();
     try {
       gateway.port = await gateway.#server.listen();
@@ -172,6 +231,26 @@ export class Gateway {
   /** What the built-in demo shows; undefined when real engines are configured. */
   get demoContents(): Demo['contents'] | undefined {
     return this.#demo?.contents;
+  }
+
+  /** Viewers' logins. */
+  get accounts(): Accounts {
+    return this.#access.accounts;
+  }
+
+  /** Checks viewers' names and passwords. */
+  get credentials(): Credentials {
+    return this.#access.credentials;
+  }
+
+  /** Bearer tokens for scripts. */
+  get tokens(): Tokens {
+    return this.#access.tokens;
+  }
+
+  /** Administrators besides the one of the configuration. */
+  get admins(): Admins {
+    return this.#access.admins;
   }
 
   /** The shards, for fault tests. */
@@ -193,8 +272,11 @@ export class Gateway {
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
+    this.sessions.close();
     this.#server.close();
-    await Promise.race([Promise.all([this.#engines.close(), this.#demo?.close()]), delay(CLOSING_RESERVE_MS)]);
+    const closing = [this.#engines.close(), this.#demo?.close(), this.#access.close(), this.#xtream.close()];
+    await Promise.race([Promise.all(closing), delay(CLOSING_RESERVE_MS)]);
+    await this.#database.close();
     this.#log.info('closed');
   }
 
@@ -229,6 +311,11 @@ export class Gateway {
         notification satisfies never;
     }
   }
+}
+
+/** The file of accounts and catalogue. */
+function databasePath({ dataDir }: Config): string {
+  return path.join(dataDir, 'sluice.db');
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

@@ -35,6 +35,17 @@ const shard = new Shard(boot, notification => link.notify(notification), leases,
 const link = new ShardLink<ShardRequests, FrontRequests, ShardNotification, FrontNotification>(
   parentPort,
   shard.handlers,
-  notification => shard.attach(notification),
+  notification => {
+    switch (notification.type) {
+      case 'attach':
+        shard.attach(notification);
+        break;
+      case 'end':
+        shard.end(notification);
+        break;
+      default:
+        notification satisfies never;
+    }
+  },
 );
 link.notify({ type: 'ready' });

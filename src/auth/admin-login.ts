@@ -2,6 +2,7 @@ import { createHmac, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { SluiceError } from '../shared/errors.ts';
+import type { Admins } from './admins.ts';
 import { hashPassword, verifyPassword } from './password-hash.ts';
 
 const HASH_FILE = 'admin-password';
@@ -11,6 +12,7 @@ const MAX_FAILURES = 10;
 /** Guesses that are being hashed at once; each holds a thread and 32 MiB. */
 const MAX_CONCURRENT = 4;
 const MAX_ADDRESSES = 10_000;
+const MAX_REMEMBERED = 100;
 
 interface Failures {
   count: number;
@@ -18,28 +20,44 @@ interface Failures {
 }
 
 /**
- * Checks the administrator's name and password. Verified credentials are remembered for minutes, so that a script's
+ * Checks administrators' names and passwords: of the one of the configuration, and of those in the database. Verified credentials are remembered for minutes, so that a script's
  * calls cost microseconds; failures are counted per address.
  */
 export class AdminLogin {
   readonly #username: string;
   readonly #hash: string;
+  readonly #others: Pick<Admins, 'hashOf' | 'onChange'> | undefined;
   readonly #now: () => number;
   readonly #key = randomBytes(32);
   readonly #verified = new Map<string, number>();
   readonly #failures = new Map<string, Failures>();
   #hashing = 0;
+  /** Counts changes of the others, so that nothing is remembered that was right before one. */
+  #changes = 0;
 
-  /** @param hash from {@link hashPassword} */
-  constructor(username: string, hash: string, now: () => number = () => performance.now()) {
+  /**
+   * @param hash of the configured administrator's password, from {@link hashPassword}
+   * @param others administrators in the database
+   */
+  constructor(
+    username: string,
+    hash: string,
+    now: () => number = () => performance.now(),
+    others?: Pick<Admins, 'hashOf' | 'onChange'>,
+  ) {
     this.#username = username;
     this.#hash = hash;
     this.#now = now;
+    this.#others = others;
+    others?.onChange(() => {
+      this.#changes++;
+      this.#verified.clear();
+    });
   }
 
   /**
    * Checks one attempt.
-   * @param username undefined when only a password was given (bearer)
+   * @param username undefined when only a password was given (bearer), which only the configured administrator can do
    * @param address whose failures are counted
    * @throws SluiceError `login_throttled` after too many failures
    */
@@ -50,21 +68,33 @@ export class AdminLogin {
     if ((this.#verified.get(digest) ?? 0) > this.#now()) return true;
     this.#throttle(address);
     this.#hashing++;
+    const changes = this.#changes;
     let matches: boolean;
     try {
-      // The password is hashed for an unknown name as well, so that the time tells nothing.
-      matches = await verifyPassword(password, this.#hash);
+      matches = await this.#matches(username, password);
     } finally {
       this.#hashing--;
     }
-    if (matches && (username === undefined || username === this.#username)) {
-      this.#verified.clear(); // One administrator: there is nothing else to remember.
-      this.#verified.set(digest, this.#now() + REMEMBER_MS);
-      this.#failures.delete(address);
-      return true;
+    if (!matches) {
+      this.#fail(address);
+      return false;
     }
-    this.#fail(address);
-    return false;
+    if (changes === this.#changes) this.#remember(digest);
+    this.#failures.delete(address);
+    return true;
+  }
+
+  async #matches(username: string | undefined, password: string): Promise<boolean> {
+    const isConfigured = username === undefined || username === this.#username;
+    const hash = isConfigured ? this.#hash : await this.#others?.hashOf(username);
+    // The password is hashed for an unknown name as well, so that the time tells nothing.
+    return (await verifyPassword(password, hash ?? this.#hash)) && hash !== undefined;
+  }
+
+  #remember(digest: string): void {
+    this.#verified.delete(digest);
+    this.#verified.set(digest, this.#now() + REMEMBER_MS);
+    if (this.#verified.size > MAX_REMEMBERED) this.#verified.delete(this.#verified.keys().next().value!);
   }
 
   #throttle(address: string): void {

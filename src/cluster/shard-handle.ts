@@ -2,6 +2,7 @@ import { closeSync } from 'node:fs';
 import { type Transferable, Worker } from 'node:worker_threads';
 import type {
   AttachNotification,
+  EndNotification,
   FrontNotification,
   FrontRequests,
   Lease,
@@ -110,6 +111,16 @@ export class ShardHandle {
   /** Gives the shard a viewer. */
   attach(attachment: AttachNotification, transfer: readonly Transferable[]): void {
     this.#link?.notify(attachment, transfer);
+  }
+
+  /** Tells the shard to send a viewer away. */
+  end(notification: EndNotification): void {
+    this.#link?.notify(notification);
+  }
+
+  /** Whether a thread may hold viewers' connections now. */
+  get holdsViewers(): boolean {
+    return this.state === 'ready' || this.state === 'draining';
   }
 
   /** The shard's streams; rejects when it does not answer in time. */

@@ -26,6 +26,7 @@ export const SECTIONS = [
   'AceStream',
   'HTTP sources',
   'Streaming',
+  'Accounts',
   'Catalogue',
   'Xtream API',
 ] as const;
@@ -393,6 +394,14 @@ export const OPTIONS = {
     kind: whole(1, 10_000),
     default: '100',
     doc: 'Streams open at once.',
+  },
+
+  sessionPolicy: {
+    env: 'SESSION_POLICY',
+    section: 'Accounts',
+    kind: oneOf('end-oldest', 'refuse'),
+    default: 'end-oldest',
+    doc: 'What happens when an account opens more sessions than it may: its oldest ends, or the new one is refused unless the same device makes room.',
   },
 
   scraperUrls: {

@@ -2,6 +2,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import { getPath } from 'hono/utils/url';
 import type { AdminLogin } from '../auth/admin-login.ts';
+import type { Tokens } from '../auth/tokens.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SluiceError } from '../shared/errors.ts';
@@ -21,6 +22,7 @@ import { xtreamRoutes } from './routes/xtream/index.ts';
 /** What the routes work with. */
 export interface AppParts {
   login: AdminLogin;
+  tokens: Tokens;
   directory: StreamDirectory;
   viewers: Viewers;
   engines: EngineAdministration;
@@ -51,7 +53,7 @@ const OPEN_ON_LOOPBACK = new Set(['/api/aceproxy/stats', '/api/aceproxy/streams'
 
 /** All routes and what surrounds them. It never listens, so tests can call it with `app.request`. */
 export function createApp(parts: AppParts): Hono<AppEnv> {
-  const { login, metrics, log } = parts;
+  const { login, tokens, metrics, log } = parts;
   const app = new Hono<AppEnv>({ getPath: request => tidyPath(getPath(request)) });
 
   app.use(async (c, next) => {
@@ -79,6 +81,7 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
     '/api/*',
     requireLogin(
       login,
+      tokens,
       (path, method, loopback) => loopback && ['GET', 'HEAD'].includes(method) && OPEN_ON_LOOPBACK.has(path),
     ),
   );

@@ -1,5 +1,8 @@
+import type { LoginFacts } from '../accounts/credentials.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EngineEvents } from '../engine/engine-pool.ts';
+import type { EndedSession, Session } from '../sessions/session.ts';
+import type { SessionEvents } from '../sessions/sessions.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import type { DetachReason, ShardNotification } from '../shared/protocol.ts';
 import type { Viewer } from '../viewers/viewers.ts';
@@ -7,7 +10,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Writes down what happens: one log line and one count for each event. */
-export class Journal implements EngineEvents {
+export class Journal implements EngineEvents, SessionEvents {
   readonly #log: Logger;
   readonly #metrics: Metrics;
 
@@ -19,7 +22,8 @@ export class Journal implements EngineEvents {
   /** A viewer was taken over from the HTTP server. */
   viewerAdmitted(viewer: Viewer): void {
     const { id: reader, stream, shard, address, userAgent, transport } = viewer;
-    this.#log.info({ stream: stream.key, reader, shard, address, userAgent, transport }, 'client connected');
+    const facts = { stream: stream.key, reader, shard, address, userAgent, transport };
+    this.#log.info({ ...facts, ...whose(viewer) }, 'client connected');
   }
 
   /** A viewer is gone. */
@@ -28,9 +32,43 @@ export class Journal implements EngineEvents {
     const { id: reader, stream, connectedAt } = viewer;
     const seconds = Math.round((Date.now() - connectedAt.getTime()) / 100) / 10;
     this.#log.info(
-      { stream: stream.key, reader, reason, bytes, skips, seconds },
+      { stream: stream.key, reader, reason, bytes, skips, seconds, ...whose(viewer) },
       `client removed, ${readers} remaining`,
     );
+  }
+
+  /** Somebody's password was looked at. */
+  login({ result, address, username, worthALine }: LoginFacts): void {
+    this.#metrics.login(result);
+    if (!worthALine) return;
+    const facts = { address, ...(username !== undefined && { account: username }) };
+    switch (result) {
+      case 'ok':
+        this.#log.info(facts, 'account logged in');
+        break;
+      case 'refused':
+        this.#log.warn(facts, 'login refused');
+        break;
+      case 'throttled':
+        this.#log.warn(facts, 'too many failed logins; the address is refused for a while');
+        break;
+      case 'remembered':
+        break;
+      default:
+        result satisfies never;
+    }
+  }
+
+  sessionStarted({ id: session, username: account, channelName: channel, stream, address }: Session): void {
+    this.#log.info({ session, account, channel, stream, address }, 'session started');
+  }
+
+  sessionEnded({ id: session, username, channelName, stream, address, ...rest }: EndedSession): void {
+    this.#metrics.sessionEnded(rest.reason);
+    const { reason, bytes, skips } = rest;
+    const seconds = Math.round(rest.seconds * 10) / 10;
+    const facts = { session, account: username, channel: channelName, stream, address, reason, bytes, skips, seconds };
+    this.#log.info(facts, 'session ended');
   }
 
   /** Something happened in a shard. */
@@ -127,4 +165,9 @@ export class Journal implements EngineEvents {
   leaseFailed({ place }: EngineStatus, code: ErrorCode): void {
     this.#metrics.leaseFailed(place, code);
   }
+}
+
+/** Account and channel of a viewer who logged in, for a log line. */
+function whose({ play }: Viewer): object {
+  return play === undefined ? {} : { account: play.account.username, channel: play.channel.name };
 }

@@ -1,10 +1,18 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { LOGIN_RESULTS, type LoginResult } from '../accounts/credentials.ts';
 import type { ShardPool } from '../cluster/shard-pool.ts';
 import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
+import type { Sessions } from '../sessions/sessions.ts';
 import type { ErrorCode } from '../shared/errors.ts';
-import { DETACH_REASONS, RECOVERED_BY, type RecoveredBy, STREAM_STATES } from '../shared/protocol.ts';
+import {
+  DETACH_REASONS,
+  type DetachReason,
+  RECOVERED_BY,
+  type RecoveredBy,
+  STREAM_STATES,
+} from '../shared/protocol.ts';
 import type { ShardCounter } from '../shared/reader-table.ts';
 import type { Viewers } from '../viewers/viewers.ts';
 
@@ -13,6 +21,7 @@ export interface MetricSources {
   shards: ShardPool;
   engines: EnginePool;
   viewers: Viewers;
+  sessions: Sessions;
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -47,6 +56,8 @@ const ENGINE_GAUGES: readonly [name: string, help: string, value: (status: Engin
 export class Metrics {
   readonly #registry = new Registry();
   readonly #detaches: Counter<'reason'>;
+  readonly #logins: Counter<'result'>;
+  readonly #sessionEnds: Counter<'reason'>;
   readonly #joinWait: Histogram;
   readonly #requests: Counter<'method' | 'route' | 'status'>;
   readonly #interruptions: Counter<'reason'>;
@@ -66,6 +77,20 @@ export class Metrics {
       registers,
     });
     for (const reason of DETACH_REASONS) this.#detaches.inc({ reason }, 0);
+    this.#logins = new Counter({
+      name: 'sluice_logins_total',
+      help: 'Logins of accounts, by result',
+      labelNames: ['result'],
+      registers,
+    });
+    for (const result of LOGIN_RESULTS) this.#logins.inc({ result }, 0);
+    this.#sessionEnds = new Counter({
+      name: 'sluice_session_ends_total',
+      help: 'Sessions of accounts that are over, by reason',
+      labelNames: ['reason'],
+      registers,
+    });
+    for (const reason of DETACH_REASONS) this.#sessionEnds.inc({ reason }, 0);
     this.#joinWait = new Histogram({
       name: 'sluice_reader_join_seconds',
       help: "From a viewer's arrival at its shard to its first bytes",
@@ -112,7 +137,7 @@ export class Metrics {
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers }: MetricSources): void {
+  observe({ shards, engines, viewers, sessions }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -155,6 +180,14 @@ export class Metrics {
         const counts = { handoff: 0, relay: 0 };
         for (const { transport } of viewers.list()) counts[transport]++;
         for (const [transport, count] of Object.entries(counts)) this.set({ transport }, count);
+      },
+    });
+    new Gauge({
+      name: 'sluice_sessions',
+      help: 'Sessions of accounts now',
+      registers,
+      collect() {
+        this.set(sessions.count);
       },
     });
     this.#observeEngines(engines);
@@ -245,6 +278,16 @@ export class Metrics {
   /** Notes how long a reader waited for its first bytes. */
   readerJoined(waitedMs: number): void {
     this.#joinWait.observe(waitedMs / 1000);
+  }
+
+  /** Counts a login. */
+  login(result: LoginResult): void {
+    this.#logins.inc({ result });
+  }
+
+  /** Counts a session that is over. */
+  sessionEnded(reason: DetachReason): void {
+    this.#sessionEnds.inc({ reason });
   }
 
   /** Counts a lease. @param place the engine's place in the configuration */

@@ -15,9 +15,16 @@ export const DETACH_REASONS = [
   'source-failed',
   'source-ended',
   'closed-by-operator',
+  'replaced',
+  'limit',
+  'kicked',
+  'account-closed',
   'shutdown',
 ] as const;
 export type DetachReason = (typeof DETACH_REASONS)[number];
+
+/** Why the front ends a single viewer. */
+export type EndReason = Extract<DetachReason, 'replaced' | 'limit' | 'kicked' | 'account-closed'>;
 
 /** States of a stream (workers/shard/stream.ts). */
 export const STREAM_STATES = [
@@ -154,8 +161,16 @@ export interface AttachNotification {
   outlet: OutletSpec;
 }
 
+/** A viewer who has to go; whether it is still there or not. */
+export interface EndNotification {
+  type: 'end';
+  readerId: number;
+  key: StreamKey;
+  reason: EndReason;
+}
+
 /** What the front tells a shard. */
-export type FrontNotification = AttachNotification;
+export type FrontNotification = AttachNotification | EndNotification;
 
 /** What a shard tells the front. */
 export type ShardNotification =

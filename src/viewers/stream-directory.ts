@@ -20,6 +20,9 @@ export interface ClientInfo {
   bytes: number;
   lag_bytes: number;
   skips: number;
+  /** Names of account and channel; null for viewers who did not log in. */
+  account: string | null;
+  channel: string | null;
 }
 
 /** Which streams there are, under which key a content is (or would be) shared, and who watches it. */
@@ -123,6 +126,8 @@ export class StreamDirectory {
         bytes: this.#table.bytes(viewer.slot),
         lag_bytes: this.#table.lagBytes(viewer.slot),
         skips: this.#table.skips(viewer.slot),
+        account: viewer.play?.account.username ?? null,
+        channel: viewer.play?.channel.name ?? null,
       });
     }
     return clients;

@@ -67,6 +67,7 @@ export class Lists {
   /** Counts changes of the catalogue. */
   #generation = 0;
   #timer: NodeJS.Timeout | undefined;
+  #closed = false;
 
   constructor(options: ListsOptions) {
     this.#options = options;
@@ -86,6 +87,7 @@ export class Lists {
 
   /** Writes nothing ahead any more. */
   close(): void {
+    this.#closed = true;
     clearTimeout(this.#timer);
   }
 
@@ -179,6 +181,10 @@ export class Lists {
 
   #writeAhead(): void {
     const kinds = new Set<ListKind>(['live', ...this.#shelves.keys()]);
-    for (const kind of kinds) this.#current(kind).catch((error: unknown) => this.#options.onFailure(kind, error));
+    for (const kind of kinds) {
+      this.#current(kind).catch((error: unknown) => {
+        if (!this.#closed) this.#options.onFailure(kind, error);
+      });
+    }
   }
 }

@@ -67,7 +67,7 @@ function userInfo(facts: LoginFacts) {
     active_cons: String(activeConnections),
     created_at: String(account.createdAt),
     max_connections: account.maxConnections === 0 ? UNLIMITED_CONNECTIONS : String(account.maxConnections),
-    allowed_output_formats: SERVED_FORMATS,
+    allowed_output_formats: SERVED_FORMATS.filter(format => account.formats.includes(format)),
   };
 }
 

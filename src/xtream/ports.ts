@@ -13,6 +13,8 @@ export interface XtreamAccount {
   /** 0 is no limit. */
   readonly maxConnections: number;
   readonly isTrial: boolean;
+  /** Forms in which it may watch. */
+  readonly formats: readonly string[];
   /** Categories it may watch; null is all of them. */
   readonly categoryIds: readonly number[] | null;
   readonly createdAt: number;

@@ -52,7 +52,14 @@ export const SMALL: Seed = {
     { id: 3, name: 'Kids' },
   ],
   channels: [
-    { id: 101, name: 'News 24', categoryId: 1, guideId: 'news24.es', infohash: INFOHASH, logoUrl: 'http://l.example/a.png' },
+    {
+      id: 101,
+      name: 'News 24',
+      categoryId: 1,
+      guideId: 'news24.es',
+      infohash: INFOHASH,
+      logoUrl: 'http://l.example/a.png',
+    },
     { id: 102, name: 'Año "ñ", late', categoryId: 1, number: 12, guideId: 'anio.es', infohash: OTHER_INFOHASH },
     { id: 103, name: 'Off air', categoryId: 1, enabled: false, infohash: INFOHASH },
     { id: 201, name: 'Goal #1 <HD> & more', categoryId: 2, infohash: OTHER_INFOHASH },
@@ -79,7 +86,9 @@ function sow(dataDir: string, { categories, channels, programmes }: Seed): Promi
     channel.run(id, name, number ?? null, categoryId, logoUrl ?? null, guideId ?? null, Number(enabled), id);
     if (infohash !== undefined) source.run(id, infohash);
   }
-  connection.exec(`INSERT INTO guide_sources (id, name, url, interval_s, enabled) VALUES (1, 'test', 'http://g.invalid/', 86400, 0)`);
+  connection.exec(
+    `INSERT INTO guide_sources (id, name, url, interval_s, enabled) VALUES (1, 'test', 'http://g.invalid/', 86400, 0)`,
+  );
   const guideChannel = connection.prepare(
     `INSERT OR IGNORE INTO guide_channels (id, guide_source_id, xmltv_id, names) VALUES (?, 1, ?, '[]')`,
   );

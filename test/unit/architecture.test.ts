@@ -157,6 +157,7 @@ describe('the dependency rule', () => {
     ['hono', /^src\/http\//],
     ['@hono/node-server', /^src\/http\//],
     ['koffi', /^src\/native\//],
+    ['bcryptjs', /^workers\/jobs\//],
     ['piscina', /^src\/jobs\//],
     ['libsql', /^src\/catalog\/database\.ts$/],
   ])('%s is used only where it belongs: %p', (name, allowed) => {

@@ -4,6 +4,8 @@ import { SluiceError } from '../../src/shared/errors.ts';
 import type {
   AttachNotification,
   DetachReason,
+  EndNotification,
+  EndReason,
   FrontRequests,
   OutletSpec,
   RecoveredBy,
@@ -28,6 +30,14 @@ import { Stream, type StreamObserver } from './stream.ts';
 
 const SWEEP_MS = 1_000;
 const DELAY_RESOLUTION_MS = 50;
+
+/** What a viewer is told who is sent away before the first byte. */
+const FAREWELLS: Readonly<Record<EndReason, string>> = {
+  replaced: 'The same device has opened another channel.',
+  limit: 'Another device of this account has taken the connection.',
+  kicked: 'An administrator ended the session.',
+  'account-closed': 'The account may not watch any more.',
+};
 
 /** Ways to reach viewers; handoff is missing where descriptors can't be shared. */
 export interface OutletHubs {
@@ -143,6 +153,13 @@ export class Shard implements StreamObserver {
     this.#current.set(spec.key, stream);
     // One content has one session at an engine, so a run that is ending must be over first.
     stream.start(existing?.sourceDone ?? Promise.resolve());
+  }
+
+  /** Sends one viewer away, if it has not left meanwhile. */
+  end({ readerId, key, reason }: EndNotification): void {
+    const error = new SluiceError('session_ended', FAREWELLS[reason]);
+    // Two runs of one key may be there, and the reader is in one of them.
+    for (const stream of this.#streams) if (stream.spec.key === key) stream.end(readerId, reason, error);
   }
 
   #oldestLingering(): Stream | undefined {

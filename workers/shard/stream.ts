@@ -158,6 +158,15 @@ export class Stream implements Flushable, FeedSink {
     else if (this.#machine.can('stop')) this.#stop();
   }
 
+  /** Removes the reader with this id, if it is one of ours. */
+  end(readerId: number, reason: DetachReason, error: SluiceError): void {
+    for (const reader of this.#readers) {
+      if (reader.id !== readerId) continue;
+      this.detach(reader, reason, error);
+      return;
+    }
+  }
+
   /** Players reconnect, and servers probe before they play: the source goes on for a while. */
   #lingerOn(): void {
     this.#machine.send('left');

@@ -85,12 +85,18 @@ describe('the lists', () => {
     expect(playlist.match(/\/(\d+)\r$/gm)).toEqual(['/101\r', '/102\r', '/301\r']);
   });
 
-  it.each([['get_vod_categories'], ['get_series_categories'], ['get_vod_streams'], ['get_series'], ['200'], ['203'], ['206'], ['208']])(
-    'are empty lists where there is nothing: %s',
-    async action => {
-      expect(await gateway.playerJson(`action=${action}`)).toEqual([]);
-    },
-  );
+  it.each([
+    ['get_vod_categories'],
+    ['get_series_categories'],
+    ['get_vod_streams'],
+    ['get_series'],
+    ['200'],
+    ['203'],
+    ['206'],
+    ['208'],
+  ])('are empty lists where there is nothing: %s', async action => {
+    expect(await gateway.playerJson(`action=${action}`)).toEqual([]);
+  });
 
   it.each([
     ['get_vod_info&vod_id=1', { info: {}, movie_data: {} }],

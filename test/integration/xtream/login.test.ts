@@ -82,14 +82,12 @@ describe('a login', () => {
     for (const answer of answers) expect(LOGIN.parse(answer).user_info).toEqual(expected);
   });
 
-  it.each([
-    ['/player_api.php/'],
-    ['//player_api.php'],
-    ['//player_api.php//'],
-    ['/xtream'],
-  ])('works at %s, too', async route => {
-    expect((await login(`${route}?${queryOf()}`)).user_info.username).toBe(ALICE.username);
-  });
+  it.each([['/player_api.php/'], ['//player_api.php'], ['//player_api.php//'], ['/xtream']])(
+    'works at %s, too',
+    async route => {
+      expect((await login(`${route}?${queryOf()}`)).user_info.username).toBe(ALICE.username);
+    },
+  );
 
   it.each([['get_account_info'], ['get_profile'], ['get_server_info'], ['get_user_info'], ['garbage'], ['']])(
     'is what action=%s gets',

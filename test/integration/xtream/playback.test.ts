@@ -29,7 +29,8 @@ function watch(path: string, options?: WatchOptions): Viewer {
   return viewer;
 }
 
-const live = (file: string, { username, password } = ALICE) => `/live/${username}/${encodeURIComponent(password)}/${file}`;
+const live = (file: string, { username, password } = ALICE) =>
+  `/live/${username}/${encodeURIComponent(password)}/${file}`;
 const short = (file: string) => live(file).slice('/live'.length);
 const query = (extra: string) => `/streaming/live.php?${queryOf()}&${extra}`;
 
@@ -87,7 +88,12 @@ describe('watching a channel', () => {
     ['a wrong password', live('101.ts', { ...ALICE, password: 'wrong' }), 401, 'account_refused'],
     ['catch-up', `/timeshift/${ALICE.username}/x/60/2026-07-25:19-00/101.ts`, 404, 'archive_not_served'],
     ['catch-up as HLS', `/timeshift/${ALICE.username}/x/60/1785000000/101.m3u8`, 404, 'archive_not_served'],
-    ['catch-up in another order', `/timeshifts/${ALICE.username}/x/60/101/2026-07-25:19-00.ts`, 404, 'archive_not_served'],
+    [
+      'catch-up in another order',
+      `/timeshifts/${ALICE.username}/x/60/101/2026-07-25:19-00.ts`,
+      404,
+      'archive_not_served',
+    ],
     ['catch-up by query', `/streaming/timeshift.php?${queryOf()}&stream=101`, 404, 'archive_not_served'],
     ['a film by its path', `/movie/${ALICE.username}/x/5.mp4`, 404, 'not_found'],
     ['something that is no number', short('one.ts'), 404, 'not_found'],

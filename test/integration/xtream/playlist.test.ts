@@ -25,7 +25,9 @@ describe('the playlist', () => {
       `${gateway.url}${path}/101`,
       `#EXTINF:-1 tvg-id="anio.es" tvg-name="Año 'ñ', late" tvg-chno="12" tvg-logo="" group-title="News",Año 'ñ', late`,
       `${gateway.url}${path}/102`,
-      expect.stringMatching(/^#EXTINF:-1 tvg-id="[^"]+" tvg-name="Goal #1 <HD> & more" .* group-title="Sports, 'live'",/),
+      expect.stringMatching(
+        /^#EXTINF:-1 tvg-id="[^"]+" tvg-name="Goal #1 <HD> & more" .* group-title="Sports, 'live'",/,
+      ),
       `${gateway.url}${path}/201`,
       expect.stringContaining('No source'),
       `${gateway.url}${path}/202`,

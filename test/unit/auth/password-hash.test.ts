@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { hashPassword, verifyPassword } from '../../../src/auth/password-hash.ts';
+import { hashPassword, isHashOf, verifyPassword } from '../../../src/auth/password-hash.ts';
 import { failureOf } from '../support/waiting.ts';
 
 describe('a password hash', () => {
@@ -13,7 +13,7 @@ describe('a password hash', () => {
   it('differs each time and shows nothing of the password', async () => {
     const [first, second] = await Promise.all([hashPassword('hunter2hunter2'), hashPassword('hunter2hunter2')]);
     expect(first).not.toBe(second);
-    expect(first).toMatch(/^scrypt\$[\w-]{22}\$[\w-]{43}$/);
+    expect(first).toMatch(/^scrypt\$ln=15,r=8,p=1\$[\w-]{22}\$[\w-]{43}$/);
     expect(first).not.toContain('hunter2');
   });
 
@@ -28,4 +28,23 @@ describe('a password hash', () => {
       expect(String(await failureOf(() => verifyPassword('x', hash)))).toContain('not a password hash');
     },
   );
+
+  it('says what it cost, so that a cheaper one is known when more is asked', async () => {
+    const cheap = { logN: 8, r: 8, p: 1 };
+    const hash = await hashPassword('correct horse', cheap);
+    expect(await verifyPassword('correct horse', hash)).toBe(true);
+    expect([isHashOf(cheap, hash), isHashOf({ ...cheap, logN: 9 }, hash)]).toEqual([true, false]);
+    expect(isHashOf(cheap, 'bcrypt$2b$12$x')).toBe(false);
+  });
+
+  it('of the first version, which named no cost, still matches', async () => {
+    const hash = (await hashPassword('correct horse')).replace('ln=15,r=8,p=1$', '');
+    expect(await verifyPassword('correct horse', hash)).toBe(true);
+    expect(await verifyPassword('wrong horse', hash)).toBe(false);
+  });
+
+  it('that would take all our memory is refused', async () => {
+    const hash = (await hashPassword('x')).replace('ln=15', 'ln=40');
+    expect(String(await failureOf(() => verifyPassword('x', hash)))).toContain('not a password hash');
+  });
 });

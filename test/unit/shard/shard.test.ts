@@ -2,14 +2,14 @@ import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { Budget } from '../../../src/shared/budget.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
-import type { Lease, LeaseRequest, ShardNotification } from '../../../src/shared/protocol.ts';
+import type { EndReason, Lease, LeaseRequest, ShardNotification } from '../../../src/shared/protocol.ts';
 import { ReaderTable, ShardCounters } from '../../../src/shared/reader-table.ts';
 import type { StreamSpec } from '../../../src/shared/stream-spec.ts';
 import { relayHub } from '../../../workers/shard/relay-outlet.ts';
 import { HeapSegments } from '../../../workers/shard/segments.ts';
 import { Shard } from '../../../workers/shard/shard.ts';
 import { SHARD_SETTINGS } from '../support/settings.ts';
-import { until } from '../support/waiting.ts';
+import { until, within } from '../support/waiting.ts';
 
 const HASH = 'a'.repeat(40);
 
@@ -66,6 +66,10 @@ class Rig {
     return port1;
   }
 
+  end(readerId: number, reason: EndReason, key = HASH): void {
+    this.#shard.end({ type: 'end', readerId, key, reason });
+  }
+
   get states(): string[] {
     return this.told.flatMap(told => (told.type === 'streamState' ? [told.state] : []));
   }
@@ -113,6 +117,23 @@ describe('a shard', () => {
       reason: 'start-failed',
     });
     expect(await rig.handlers.streams({})).toHaveLength(7);
+  });
+
+  it('sends one viewer away, for the reason given, and no other', async () => {
+    const rig = new Rig();
+    const [first, second] = [rig.viewer(), rig.viewer()];
+    const answered = new Promise<string>(resolve =>
+      first.on('message', ({ chunk }: { chunk?: Uint8Array }) => chunk && resolve(Buffer.from(chunk).toString())),
+    );
+    rig.end(0, 'limit');
+    rig.end(0, 'kicked'); // It has left meanwhile.
+    rig.end(9, 'kicked');
+    rig.end(1, 'kicked', 'b'.repeat(40)); // Not one of that stream.
+    expect(rig.detached).toEqual(['limit']);
+    expect(await within('the answer', answered)).toMatch(/^HTTP\/1\.1 403 [\s\S]*"session_ended"/);
+    expect((await rig.handlers.streams({})).map(({ state, readers }) => [state, readers])).toEqual([['starting', 1]]);
+    second.close();
+    await until('the other one is gone', () => rig.detached.length === 2);
   });
 
   it('closes the stream of a key once', async () => {

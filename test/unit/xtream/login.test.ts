@@ -8,6 +8,7 @@ const ACCOUNT = {
   expiresAt: 1_798_761_600,
   maxConnections: 2,
   isTrial: false,
+  formats: ['m3u8', 'ts'],
   categoryIds: null,
   createdAt: 1_735_084_800,
 };

@@ -44,6 +44,8 @@ export function playRoutes(xtream: Xtream): Hono<AppEnv> {
     if (standing !== 'active') throw new SluiceError('account_inactive', INACTIVE[standing]);
     if (wanted.format !== '' && wanted.format !== 'ts')
       throw new SluiceError('format_not_served', 'Channels are served as MPEG-TS only; ask for .ts instead.');
+    if (!account.formats.includes('ts'))
+      throw new SluiceError('format_not_served', 'This account may not watch MPEG-TS, and nothing else is served.');
     const { id, name } = channelFor(account, wanted.channelId);
     return watch(
       c,
