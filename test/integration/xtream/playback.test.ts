@@ -116,14 +116,13 @@ describe('watching a channel', () => {
     expect(await (await gateway.ask('/healthz/')).json()).toEqual({ status: 'ok' });
   });
 
-  it('answers with the reason when the source can not start', async () => {
-    gateway.engine.patchContent(INFOHASH, { faults: { notFound: true } as never });
+  it('is answered with the reason when the source does not start', async () => {
+    gateway.engine.patchContent(INFOHASH, { faults: { unknownId: {} } });
     try {
       const answer = await gateway.ask(live('101.ts'));
-      expect(answer.status).toBeGreaterThanOrEqual(400);
-      expect(await answer.json()).toMatchObject({ error: { code: expect.any(String) } });
+      expect([answer.status, await answer.json()]).toMatchObject([404, { error: { code: 'content_not_found' } }]);
     } finally {
-      gateway.engine.patchContent(INFOHASH, { faults: { notFound: false } as never });
+      gateway.engine.patchContent(INFOHASH, { faults: { unknownId: null } });
     }
   });
 });
