@@ -1,4 +1,4 @@
-// `npm test`: sets up what is missing, then runs jest with the arguments given.
+// `npm test`: sets up what is missing, then runs jest with the arguments given; `--project=<name>` runs one project.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import './setup.mjs';
@@ -26,10 +26,17 @@ function ensurePrograms() {
   }
 }
 
+const PROJECT = '--project=';
 const args = process.argv.slice(2);
+const project = args.find(arg => arg.startsWith(PROJECT))?.slice(PROJECT.length);
 // Only a run that leaves the players out can do without them.
-if (!args.includes('--selectProjects') || args.includes('players')) ensurePrograms();
+if (project === undefined ? !args.includes('--selectProjects') || args.includes('players') : project === 'players')
+  ensurePrograms();
 
 const jest = fileURLToPath(new URL('../node_modules/jest/bin/jest.js', import.meta.url));
 const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning'];
-process.exitCode = spawnSync(process.execPath, [...node, jest, ...args], { stdio: 'inherit' }).status ?? 1;
+const others = args.filter(arg => !arg.startsWith(PROJECT));
+// It comes last, because jest takes every word after it for a project, paths of tests included.
+const selected = project === undefined ? [] : ['--selectProjects', project];
+const run = spawnSync(process.execPath, [...node, jest, ...others, ...selected], { stdio: 'inherit' });
+process.exitCode = run.status ?? 1;

@@ -17,6 +17,8 @@ export interface AccessParts {
   /** The administrator of the configuration. */
   admin: { username: string; hash: string };
   onLogin: (facts: LoginFacts) => void;
+  /** Told when it could not be written down who logged in. */
+  onLostNotes: (error: unknown) => void;
 }
 
 /** Accounts, administrators and tokens. */
@@ -30,9 +32,9 @@ export class Access {
   /** Apart from that for imports, which keep theirs busy for seconds. Its thread ends when nobody needs it. */
   readonly #pool = new CpuPool(1);
 
-  constructor({ database, admin, onLogin }: AccessParts) {
+  constructor({ database, admin, onLogin, onLostNotes }: AccessParts) {
     const queue = new HashQueue();
-    this.#late = new LateWrites(database);
+    this.#late = new LateWrites(database, onLostNotes);
     const passwords = new Passwords({
       queue,
       verifyBcrypt: (password, hash) => this.#pool.run<boolean>('verify-bcrypt', { password, hash }),

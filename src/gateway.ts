@@ -90,6 +90,7 @@ export class Gateway {
       database,
       admin: { username: config.adminUsername, hash: adminHash },
       onLogin: facts => journal.login(facts),
+      onLostNotes: error => log.warn({ err: error }, 'who logged in, and when, could not be written down'),
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
@@ -156,7 +157,13 @@ export class Gateway {
       events: journal,
     });
     this.accounts.onChange(event => this.sessions.accountChanged(event));
-    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers, sessions: this.sessions });
+    metrics.observe({
+      shards: this.#shards,
+      engines: this.#engines,
+      viewers: this.#viewers,
+      budget: this.#budget,
+      sessions: this.sessions,
+    });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const directory = new StreamDirectory(
       this.#shards,

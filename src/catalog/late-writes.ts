@@ -10,11 +10,14 @@ const DELAY_MS = 1_000;
  */
 export class LateWrites {
   readonly #database: Database;
+  readonly #onFailure: (error: unknown) => void;
   readonly #waiting = new Map<string, { sql: string; parameters: readonly unknown[] }>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(database: Database) {
+  /** @param onFailure told when notes are lost, because the disk is full for one */
+  constructor(database: Database, onFailure: (error: unknown) => void) {
     this.#database = database;
+    this.#onFailure = onFailure;
   }
 
   /** Takes a note. @param key of two notes with one key only the later one is written */
@@ -24,7 +27,7 @@ export class LateWrites {
     this.#timer ??= setTimeout(() => this.#next(), DELAY_MS).unref();
   }
 
-  /** Writes what waits, unless somebody else is writing. @returns whether all is written */
+  /** Writes what waits, unless somebody else is writing. @returns whether nothing waits any more */
   flush(): boolean {
     const { connection } = this.#database;
     if (connection.inTransaction) return false;
@@ -38,8 +41,11 @@ export class LateWrites {
       }
       return true;
     } catch (error) {
-      if ((error as { code?: string }).code === 'SQLITE_BUSY') return false;
-      throw error;
+      if (String((error as { code?: unknown }).code).startsWith('SQLITE_BUSY')) return false;
+      // They are worth neither the process nor another attempt each second.
+      this.#waiting.clear();
+      this.#onFailure(error);
+      return true;
     } finally {
       connection.pragma(`busy_timeout = ${timeout}`);
     }

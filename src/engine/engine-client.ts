@@ -143,7 +143,8 @@ export class EngineClient {
   }
 
   async #call(path: string, query: Record<string, string>, timeoutMs: number): Promise<unknown> {
-    const signal = AbortSignal.timeout(timeoutMs);
+    const limitMs = Math.ceil(timeoutMs); // What is left of a budget is seldom a whole number; timers need one.
+    const signal = AbortSignal.timeout(limitMs);
     try {
       const url = new URL(path, this.url);
       for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
@@ -152,7 +153,7 @@ export class EngineClient {
       return unwrap(parseJson(text, answer.statusCode));
     } catch (error) {
       if (signal.aborted)
-        throw new SluiceError('engine_silent', `The engine did not answer within ${timeoutMs / 1000} s.`);
+        throw new SluiceError('engine_silent', `The engine did not answer within ${limitMs / 1000} s.`);
       throw error instanceof SluiceError ? error : transportError(error);
     }
   }

@@ -168,8 +168,9 @@ export class LeaseDesk {
     this.#hopeful.delete(claim);
   }
 
-  #choose({ request }: Claim): Choice {
-    return chooseEngine(this.#members, request.avoid, this.#recent.of(contentOf(request.content)));
+  #choose({ request: { content, avoid, onlyOthers } }: Claim): Choice {
+    const members = onlyOthers ? this.#members.filter(({ client }) => !avoid.includes(client.url)) : this.#members;
+    return chooseEngine(members, avoid, this.#recent.of(contentOf(content)));
   }
 
   #settle(claim: Claim, choice: Choice): void {

@@ -3,7 +3,7 @@
  * another (docs/adr/0001-borrowed-descriptors.md), and sending from memory files without a copy
  * (docs/adr/0005-zero-copy-log.md). Descriptors are plain numbers, valid in every thread of the process.
  */
-import { closeSync } from 'node:fs';
+import { closeSync, readFileSync } from 'node:fs';
 import koffi from 'koffi';
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -114,6 +114,12 @@ export function sendFileNow(fd: number, file: number, from: number, length: numb
     if (errno === EAGAIN || errno === ENOMEM || errno === ENOBUFS) return 0;
     return UNSUPPORTED_ERRNOS.has(errno) ? UNSUPPORTED : -1;
   }
+}
+
+/** How many descriptors the process may have open at once; each number is below this. */
+export function descriptorLimit(): number {
+  const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  return soft === undefined ? Number.POSITIVE_INFINITY : Number(soft);
 }
 
 /** A file that lives in memory only, mapped so that it can be filled like a buffer. */

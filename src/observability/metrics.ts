@@ -5,6 +5,7 @@ import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
 import type { Sessions } from '../sessions/sessions.ts';
+import { type Budget, SEGMENT_BYTES } from '../shared/budget.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import {
   DETACH_REASONS,
@@ -21,6 +22,7 @@ export interface MetricSources {
   shards: ShardPool;
   engines: EnginePool;
   viewers: Viewers;
+  budget: Budget;
   sessions: Sessions;
 }
 
@@ -112,7 +114,7 @@ export class Metrics {
     for (const how of RECOVERED_BY) this.#recoveries.inc({ how }, 0);
     this.#outage = new Histogram({
       name: 'sluice_stream_outage_seconds',
-      help: 'From the end of the bytes to the first ones of a recovery that worked',
+      help: 'From the last byte to the first one of a recovery that worked',
       buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60],
       registers,
     });
@@ -137,7 +139,7 @@ export class Metrics {
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers, sessions }: MetricSources): void {
+  observe({ shards, engines, viewers, budget, sessions }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -191,6 +193,14 @@ export class Metrics {
       },
     });
     this.#observeEngines(engines);
+    new Gauge({
+      name: 'sluice_packet_log_bytes',
+      help: 'Memory held by packet logs',
+      registers,
+      collect() {
+        this.set(budget.segments * SEGMENT_BYTES);
+      },
+    });
     this.#observeShards(shards);
   }
 
@@ -230,7 +240,6 @@ export class Metrics {
   #observeShards(shards: ShardPool): void {
     const registers = [this.#registry];
     const streams = new Gauge({ name: 'sluice_streams', help: 'Streams by state', labelNames: ['state'], registers });
-    const logBytes = new Gauge({ name: 'sluice_packet_log_bytes', help: 'Memory held by packet logs', registers });
     const loopDelay = new Gauge({
       name: 'sluice_shard_event_loop_delay_p99_seconds',
       help: 'Event-loop delay of each shard since the last scrape, 99th percentile',
@@ -253,7 +262,6 @@ export class Metrics {
     this.#refreshShards = async () => {
       const [vitals, streamsByShard] = await Promise.all([shards.vitals(), shards.streams()]);
       const byState = new Map<string, number>(STREAM_STATES.map(state => [state, 0]));
-      let bytes = 0;
       vitals.forEach((answer, index) => {
         const shard = String(index);
         up.set({ shard }, answer === undefined ? 0 : 1);
@@ -261,12 +269,8 @@ export class Metrics {
         loopDelay.set({ shard }, answer.eventLoopDelayP99Ms / 1000);
         loopUse.set({ shard }, answer.eventLoopUtilization);
       });
-      for (const stream of streamsByShard.flatMap(list => list ?? [])) {
-        byState.set(stream.state, byState.get(stream.state)! + 1);
-        bytes += stream.logBytes;
-      }
+      for (const { state } of streamsByShard.flatMap(list => list ?? [])) byState.set(state, byState.get(state)! + 1);
       for (const [state, count] of byState) streams.set({ state }, count);
-      logBytes.set(bytes);
     };
   }
 

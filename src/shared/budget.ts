@@ -9,8 +9,8 @@ import { PACKET_BYTES } from './mpegts.ts';
 export const SEGMENT_BYTES = Math.floor((1 << 20) / PACKET_BYTES) * PACKET_BYTES;
 /** Segments that every stream can count on; a stream that could not have them is refused. */
 export const MIN_SEGMENTS_PER_STREAM = 4;
-/** Below this share of free segments, logs shrink to what each stream's fair part is. */
-const PRESSURE_PART = 1 / 8;
+/** Part of the segments that is kept free: at least what the next stream can count on, so that it has that at once. */
+const RESERVE_PART = 1 / 8;
 
 const STREAMS = 0;
 const SEGMENTS = 1;
@@ -89,11 +89,12 @@ export class Budget {
     Atomics.sub(this.#cells, STREAMS, 1);
   }
 
-  /** How many segments one stream may hold now: as many as it likes, or its fair part when few are left. */
+  /** How many segments one stream may hold now: as many as it likes, or its fair part once the reserve is touched. */
   get segmentsPerStream(): number {
     const { segments } = this.limits;
-    if (segments - this.segments > segments * PRESSURE_PART) return segments;
-    return Math.max(MIN_SEGMENTS_PER_STREAM, Math.floor((segments * (1 - PRESSURE_PART)) / Math.max(1, this.streams)));
+    const reserve = Math.max(MIN_SEGMENTS_PER_STREAM, segments * RESERVE_PART);
+    if (segments - this.segments > reserve) return segments;
+    return Math.max(MIN_SEGMENTS_PER_STREAM, Math.floor((segments - reserve) / Math.max(1, this.streams)));
   }
 
   /** Takes a segment's row. @returns -1 when all are taken */
@@ -118,8 +119,8 @@ export class Budget {
 
   /** Gives a row back; what is behind it must be released before. */
   release(row: number): void {
+    Atomics.sub(this.#cells, SEGMENTS, 1); // First: the next owner counts it, and there are never more than rows.
     Atomics.store(this.#cells, this.#ownersAt + row, FREE);
-    Atomics.sub(this.#cells, SEGMENTS, 1);
   }
 
   /** Counts out what a dead shard held. @param onFile told about every memory file, to release it */

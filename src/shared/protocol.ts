@@ -97,6 +97,8 @@ export interface LeaseRequest {
   content: StreamKey;
   /** Origins of engines that should not be used, because they have just failed this content. */
   avoid: readonly string[];
+  /** Whether those are of no use at all, not even where there is no other. */
+  onlyOthers?: boolean;
   /** How long to wait for an engine that is busy starting other contents. */
   waitMs: number;
 }

@@ -112,6 +112,19 @@ describe('an engine that misbehaves', () => {
     engine.global({ hang: false });
   }, 30_000);
 
+  it('is waited for no longer than a start may take', async () => {
+    engine.patchContent(INFOHASH, { faults: { slowJson: { delayMs: 5_000 } } });
+    const brief = await startGateway({ ACESTREAM_ENGINES: engine.url, ACESTREAM_TIMEOUT: '0.8' });
+    try {
+      const viewer = brief.watch(`infohash=${INFOHASH}`);
+      const askedMs = performance.now();
+      expect(await refusal(viewer)).toEqual([504, 'engine_silent']);
+      expect(performance.now() - askedMs).toBeLessThan(4_000);
+    } finally {
+      await brief.close();
+    }
+  });
+
   it('gets an id that is really an infohash asked again as infohash', async () => {
     const viewer = gateway.watch(`id=${INFOHASH}`);
     await viewer.more(100);

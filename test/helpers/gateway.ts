@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -112,6 +112,19 @@ export async function descriptorsBackTo(before: number): Promise<void> {
     `descriptors to go back to ${before}`,
     async () => (await openDescriptors()) <= before + PASSING_DESCRIPTORS,
   );
+}
+
+/** Bytes of a connection over IPv4 loopback that were sent by `from` and that the program at `to` has not read. */
+export async function unreadBytes(from: number, to: number): Promise<number> {
+  const hex = (port: number): string => `0100007F:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  let bytes = 0;
+  for (const line of (await readFile('/proc/net/tcp', 'latin1')).split('\n')) {
+    const [, local, remote, , queues] = line.trim().split(/\s+/);
+    const [sending, receiving] = (queues ?? '').split(':').map(count => Number.parseInt(count, 16)) as [number, number];
+    if (local === hex(from) && remote === hex(to)) bytes += sending;
+    if (local === hex(to) && remote === hex(from)) bytes += receiving;
+  }
+  return bytes;
 }
 
 /** Adds up a metric over its labels. */

@@ -18,6 +18,8 @@ export class TsCheck {
   syncErrors = 0;
   /** Jumps of a continuity counter that no discontinuity indicator announced. */
   continuityErrors = 0;
+  /** Jumps of a continuity counter, announced or not: where sources are joined, there is no excuse. */
+  counterJumps = 0;
   /** Packets with the discontinuity indicator set. */
   discontinuities = 0;
   nulls = 0;
@@ -30,7 +32,7 @@ export class TsCheck {
   readonly opening: { pid: number; randomAccess: boolean }[] = [];
   readonly #counters = new Map<number, number>();
   #held = Buffer.alloc(0);
-  #sequence: number | undefined;
+  #highest: number | undefined;
 
   /** Takes the next bytes, in pieces of any size. */
   push(chunk: Buffer): void {
@@ -62,7 +64,10 @@ export class TsCheck {
     if (hasPayload(bytes, at)) {
       const previous = this.#counters.get(pid);
       const counter = continuityOf(bytes, at);
-      if (previous !== undefined && !flagged && counter !== ((previous + 1) & 15)) this.continuityErrors++;
+      if (previous !== undefined && counter !== ((previous + 1) & 15)) {
+        this.counterJumps++;
+        if (!flagged) this.continuityErrors++;
+      }
       this.#counters.set(pid, counter);
     }
     if (pid === VIDEO_PID && bytes.compare(STAMP, 0, 4, at + 4, at + 8) === 0) this.#stamp(bytes.readUInt32LE(at + 16));
@@ -70,10 +75,12 @@ export class TsCheck {
 
   #stamp(sequence: number): void {
     this.stamped++;
-    if (this.#sequence !== undefined) {
-      if (sequence > this.#sequence + 1) this.lost += sequence - this.#sequence - 1;
-      else if (sequence <= this.#sequence) this.repeated++;
+    this.#highest ??= sequence - 1;
+    if (sequence <= this.#highest) {
+      this.repeated++;
+      return;
     }
-    this.#sequence = sequence;
+    this.lost += sequence - this.#highest - 1;
+    this.#highest = sequence;
   }
 }

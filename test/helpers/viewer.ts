@@ -92,3 +92,8 @@ export class Viewer {
     if (this.status === 200) this.check.push(chunk);
   }
 }
+
+/** Packets of a viewer that should not be as they are: off the grid, lost, repeated, or after a jump nobody announced. */
+export function faults({ check }: Viewer): number {
+  return check.syncErrors + check.continuityErrors + check.lost + check.repeated;
+}

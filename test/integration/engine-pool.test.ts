@@ -90,6 +90,18 @@ describe('a gateway with its engines', () => {
     expect(engine).toMatchObject({ sessions: 2, starts: 0 });
   });
 
+  it('starts a stream elsewhere when one engine fails it, and tells the reason of the last when all do', async () => {
+    await start(2);
+    engines[0]!.patchContent(content(0), { faults: { badJson: { kind: 'html', on: 'getstream' } } });
+    await watch(0).more(20);
+    expect(started()).toEqual([1, 1]);
+    for (const engine of engines)
+      engine.patchContent(content(1), { faults: { badJson: { kind: 'truncated', on: 'getstream' } } });
+    const refused = watch(1);
+    expect([await codeOf(refused), refused.status]).toEqual(['engine_bad_answer', 502]);
+    expect(engines.map(engine => engine.state().counts.getstreamCalls)).toEqual([2, 2]);
+  });
+
   it('leaves an engine alone that keeps failing although it passes its checks, and says so', async () => {
     await start(1);
     for (let n = 0; n < 4; n++)
@@ -102,6 +114,9 @@ describe('a gateway with its engines', () => {
     expect(await gateway.metric('sluice_engine_failures_total')).toEqual({
       '{engine="0",code="engine_bad_answer"}': 3,
     });
+    // There is no other engine, so each viewer costs it one lease and one question.
+    expect(await gateway.metric('sluice_engine_leases_total')).toEqual({ '{engine="0"}': 3 });
+    expect(engines[0]!.state().counts.getstreamCalls).toBe(3);
     expect(gateway.log.filter(({ msg }) => msg.includes('keeps failing'))).toHaveLength(1);
     expect(sum(await gateway.metric('sluice_engine_up'))).toBe(1);
   });

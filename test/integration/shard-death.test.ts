@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startGateway, sum, type TestGateway } from '../helpers/gateway.ts';
 import { type StandIn, startStandIn } from '../helpers/stand-in.ts';
-import { until } from '../helpers/until.ts';
+import { until, within } from '../helpers/until.ts';
 
 const INFOHASH = '1'.repeat(40);
+const RECOVERY_SECONDS = 8;
 
 describe.each(['handoff', 'relay'])('a shard that dies, viewers served by %s', transport => {
   let engine: StandIn;
@@ -12,7 +13,14 @@ describe.each(['handoff', 'relay'])('a shard that dies, viewers served by %s', t
   beforeEach(async () => {
     engine = await startStandIn();
     engine.putContent(INFOHASH, { kind: 'synthetic', bitsPerSecond: 8_000_000 });
-    gateway = await startGateway({ ACESTREAM_ENGINES: engine.url, TRANSPORT: transport });
+    gateway = await startGateway({
+      ACESTREAM_ENGINES: engine.url,
+      TRANSPORT: transport,
+      // A start has less time than a recovery.
+      ACESTREAM_TIMEOUT: '3',
+      START_STALLED_TIMEOUT: '1',
+      RECOVERY_TIMEOUT: String(RECOVERY_SECONDS),
+    });
   });
 
   afterEach(async () => {
@@ -57,6 +65,44 @@ describe.each(['handoff', 'relay'])('a shard that dies, viewers served by %s', t
     expect(viewer.check.opening.slice(0, 2).map(({ pid }) => pid)).toEqual([0, 0x1000]);
     expect(viewer.check.syncErrors).toBe(0);
     viewer.leave();
+  });
+
+  it.each([
+    ['fails at first', { noPeers: { forMs: 3_000 } }],
+    ['is slower than a start may be', { slowStart: { delayMs: 4_000, times: 1 } }],
+    ['is refused for a while', { unknownId: { times: 3 } }],
+  ])('keeps viewers who have seen something when the next start %s', async (_what, faults) => {
+    const viewers = [0, 1].map(() => gateway.watch(`infohash=${INFOHASH}`));
+    await Promise.all(viewers.map(viewer => viewer.more(1_000)));
+    engine.patchContent(INFOHASH, { faults });
+    await kill();
+    await until('the shard to be back', async () => sum(await gateway.metric('sluice_shard_restarts_total')) === 1);
+    await Promise.all(viewers.map(viewer => viewer.more(2_000, 20_000)));
+    for (const { check, isClosed } of viewers) {
+      expect({ syncErrors: check.syncErrors, isClosed }).toEqual({ syncErrors: 0, isClosed: false });
+      expect(check.continuityErrors).toBeLessThanOrEqual(1);
+      expect(check.discontinuities).toBeGreaterThan(0);
+    }
+    for (const viewer of viewers) viewer.leave();
+    await until('the session to be stopped', () => engine.state().sessions.length === 0);
+    await until('the lease to be returned', async () => sum(await gateway.metric('sluice_engine_sessions')) === 0);
+    expect(sum(await gateway.metric('sluice_readers'))).toBe(0);
+  });
+
+  it('lets viewers go for what it was when the stream does not come back in time', async () => {
+    const viewer = gateway.watch(`infohash=${INFOHASH}`);
+    await viewer.more(1_000);
+    engine.patchContent(INFOHASH, { faults: { noPeers: {} } });
+    const killedMs = performance.now();
+    await kill();
+    await within('the end of the connection', viewer.closed, 30_000);
+    expect(performance.now() - killedMs).toBeGreaterThan(RECOVERY_SECONDS * 500);
+    expect([viewer.status, viewer.check.syncErrors]).toEqual([200, 0]);
+    expect(await gateway.metric('sluice_reader_detaches_total')).toMatchObject({
+      '{reason="source-failed"}': 1,
+      '{reason="start-failed"}': 0,
+    });
+    await until('the session to be stopped', () => engine.state().sessions.length === 0);
   });
 
   it('takes in viewers who come while it is down', async () => {

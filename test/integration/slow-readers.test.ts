@@ -2,16 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startGateway, sum, type TestGateway } from '../helpers/gateway.ts';
 import { type StandIn, startStandIn } from '../helpers/stand-in.ts';
 import { until, within } from '../helpers/until.ts';
-import type { Viewer } from '../helpers/viewer.ts';
+import { faults } from '../helpers/viewer.ts';
 
 const INFOHASH = '1'.repeat(40);
 const PMT_PID = 0x1000;
 /** Fast, so that a full socket (some MB) and the log fill within a second or two. */
 const BITS_PER_SECOND = 60_000_000;
-
-function faults({ check }: Viewer): number {
-  return check.syncErrors + check.continuityErrors + check.lost + check.repeated;
-}
 
 describe.each(['handoff', 'relay'])('slow readers by %s', transport => {
   let engine: StandIn;

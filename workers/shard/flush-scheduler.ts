@@ -11,7 +11,7 @@ export interface Flushable {
 }
 
 /** A round begins this many times what the last one took after it began: writing takes a third of the thread. */
-const PERIOD_PER_ROUND = 3;
+export const PERIOD_PER_ROUND = 3;
 /**
  * How long writing may keep the thread at a stretch. Between two stretches new bytes come in, which readers who are
  * still to have their turn get at once.

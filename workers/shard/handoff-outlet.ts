@@ -7,7 +7,7 @@ import type { SegmentMemory } from './segments.ts';
 const POLL_MS = 40;
 /** While viewers drain their backlog, room in their sockets is used this soon. */
 const BUSY_POLL_MS = 2;
-/** From here on referring to the log's pages is cheaper than copying them (docs/benchmarks.md). */
+/** From here on referring to the log's pages is cheaper than copying them (docs/adr/0005-zero-copy-log.md). */
 const ZERO_COPY_MIN_BYTES = 8_192;
 
 /**

@@ -61,11 +61,11 @@ export class Intake {
 
   /** The bytes that follow come from a new reading. */
   begin(relation: Relation): void {
-    this.#endReading();
+    // Too few bytes to tell what they were are no reason to take the stream for something without packets.
+    if (this.#format === 'unknown') this.#aligner.discard();
+    else this.#endReading();
     this.#aligner = this.#newAligner();
-    const unrelated = this.#slate.playing || relation === 'other-content';
-    this.#slate.stop();
-    if (relation !== 'first') this.#seam.begin(unrelated ? 'other-content' : 'same-content');
+    if (relation !== 'first' && !this.#slate.playing) this.#seam.begin(relation);
   }
 
   /**
@@ -77,6 +77,7 @@ export class Intake {
     this.#latestMs = nowMs;
     this.#bytesIn += chunk.length;
     this.#counters.add('bytesIn', chunk.length);
+    this.#stopSlate();
     this.#aligner.push(chunk);
   }
 
@@ -91,7 +92,7 @@ export class Intake {
     if (this.#format === 'mpegts' && !this.#slate.playing) this.#append(KEEP_ALIVE);
   }
 
-  /** Shows that something will come, until {@link begin} or {@link finish}. */
+  /** Shows that something will come, until it does: an upstream that was opened may still bring nothing for long. */
   playSlate(): void {
     if (this.#format !== 'mpegts' || this.#slate.playing) return;
     this.#seam.begin('other-content');
@@ -120,6 +121,12 @@ export class Intake {
     return buildSplice(this.#log, this.#log.newestRandomAccess ?? this.blindEntry, this.#tracker);
   }
 
+  #stopSlate(): void {
+    if (!this.#slate.playing) return;
+    this.#slate.stop();
+    this.#seam.begin('other-content');
+  }
+
   #endReading(): void {
     // Too few bytes to tell what they were, behind packets: no part of the stream.
     if (this.#format === 'mpegts') this.#aligner.discard();
@@ -138,24 +145,27 @@ export class Intake {
   #pass(format: PacketFormat, run: Buffer): void {
     if (this.#format === 'unknown') this.#format = format;
     if (this.#format !== format)
-      throw new SluiceError('source_not_stream', 'The source went on with something that is no MPEG-TS.');
+      throw new SluiceError('source_not_stream', 'The source went on with something of another kind.');
     if (format === 'bytes') {
       this.#append(run);
       return;
     }
     const searching = this.#seam.searching;
     this.#seam.push(run);
-    if (searching && !this.#seam.searching && !this.#slate.playing) this.#onSeam(this.#seam.lastSearch!);
+    if (searching && !this.#seam.searching) this.#onSeam(this.#seam.lastSearch!);
   }
 
   /** Takes packets that have their place in the stream. */
   #store(run: Buffer): void {
-    this.#tracker.inspect(run, this.#log.end);
-    this.#append(run);
+    const { end } = this.#log;
+    // What there was no memory for is as if it had never come: nobody may begin at a place that others took.
+    this.#tracker.inspect(run.subarray(0, this.#append(run)), end);
   }
 
-  #append(run: Buffer): void {
+  /** @returns how many bytes there was memory for */
+  #append(run: Buffer): number {
     const kept = this.#log.append(run, performance.now());
     if (kept < run.length) this.#counters.add('bytesWithoutMemory', run.length - kept);
+    return kept;
   }
 }

@@ -132,13 +132,7 @@ export class PacketLog {
   }
 
   #addSegment(nowMs: number): Segment | undefined {
-    this.#trim(nowMs);
-    let memory = this.#store.take();
-    if (memory === undefined && this.#segments.length > 0) {
-      // Other logs hold all there is, so this one makes do with what it has.
-      this.#dropOldest();
-      memory = this.#store.take();
-    }
+    const memory = this.#makeRoom(nowMs) ?? this.#store.take() ?? this.#renewOldest();
     this.#forgetPoints();
     if (memory === undefined) return undefined;
     const segment = { ...memory, base: this.#end, filled: 0, firstMs: nowMs, lastMs: nowMs };
@@ -146,19 +140,35 @@ export class PacketLog {
     return segment;
   }
 
-  /** Drops what is too much, or old and needed by nobody, so that one more segment may be held. */
-  #trim(nowMs: number): void {
+  /**
+   * Drops what is too much, or old and needed by nobody, so that one more segment may be held.
+   * @returns the last one that had to go, renewed: no other log can have taken its place in the budget meanwhile
+   */
+  #makeRoom(nowMs: number): SegmentMemory | undefined {
+    const surplus = this.#surplus(nowMs);
+    for (let left = surplus; left > 1; left--) this.#dropOldest();
+    return surplus > 0 ? this.#renewOldest() : undefined;
+  }
+
+  /** How many segments have to go, the oldest ones, before one more may be held. */
+  #surplus(nowMs: number): number {
     const { maxBytes, maxAgeMs } = this.#limits;
     const most = Math.min(Math.ceil(maxBytes / SEGMENT_BYTES), this.#store.segmentsPerStream);
-    while (this.#segments.length > 0 && this.#segments.length >= most) this.#dropOldest();
+    let surplus = Math.min(this.#segments.length, Math.max(0, this.#segments.length + 1 - most));
     let keepFrom: number | undefined;
-    while (this.#segments.length > 0) {
-      const oldest = this.#segments[0]!;
+    for (; surplus < this.#segments.length; surplus++) {
+      const oldest = this.#segments[surplus]!;
       if (nowMs - oldest.lastMs <= maxAgeMs) break;
       keepFrom ??= Math.min(this.#points.at(-1)?.offset ?? Number.POSITIVE_INFINITY, this.#neededFrom(nowMs));
       if (oldest.base + oldest.filled > keepFrom) break;
-      this.#dropOldest();
     }
+    return surplus;
+  }
+
+  /** The oldest segment as a fresh one, for a log that has to make do with what it has. */
+  #renewOldest(): SegmentMemory | undefined {
+    const oldest = this.#segments.shift();
+    return oldest === undefined ? undefined : this.#store.renew(oldest);
   }
 
   #dropOldest(): void {

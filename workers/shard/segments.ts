@@ -15,6 +15,8 @@ export interface SegmentStore {
   take(): SegmentMemory | undefined;
   /** Gives a segment back; nobody may touch it any more. */
   give(segment: SegmentMemory): void;
+  /** Gives a segment back for another one, which there always is: its place in the budget is not given up meanwhile. */
+  renew(segment: SegmentMemory): SegmentMemory;
   /** How many segments one log may hold at present. */
   readonly segmentsPerStream: number;
 }
@@ -39,12 +41,25 @@ export class HeapSegments implements SegmentStore {
 
   take(): SegmentMemory | undefined {
     const row = this.#budget.claim(this.#shard);
-    if (row < 0) return undefined;
-    return { buffer: this.#spare.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES), fd: -1, row };
+    return row < 0 ? undefined : this.fill(row);
   }
 
   give({ buffer, row }: SegmentMemory): void {
-    if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
+    this.keep(buffer);
     this.#budget.release(row);
+  }
+
+  renew({ buffer, row }: SegmentMemory): SegmentMemory {
+    return { buffer, fd: -1, row };
+  }
+
+  /** Memory for a row of the budget that was claimed already. */
+  fill(row: number): SegmentMemory {
+    return { buffer: this.#spare.pop() ?? Buffer.allocUnsafeSlow(SEGMENT_BYTES), fd: -1, row };
+  }
+
+  /** Keeps the buffer of a segment for the next one. */
+  keep(buffer: Buffer): void {
+    if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
   }
 }

@@ -51,6 +51,7 @@ export interface StreamObserver {
   readerSkipped(stream: Stream, reader: Reader, bytes: number): void;
   readerDetached(stream: Stream, reader: Reader, reason: DetachReason, error: SluiceError | undefined): void;
   interrupted(stream: Stream, failure: SluiceError): void;
+  /** @param outageMs from the last byte to the next one */
   recovered(stream: Stream, how: RecoveredBy, outageMs: number): void;
 }
 
@@ -98,6 +99,7 @@ export class Stream implements Flushable, FeedSink {
     this.#parts = parts;
     const { settings, counters } = parts;
     this.#machine = new StateMachine(`stream ${spec.key}`, STREAM_TRANSITIONS, 'idle', to => {
+      if (to !== 'lingering') clearTimeout(this.#linger);
       if (to === 'closed') this.#log.close();
       parts.observer.stateChanged(this, to, this.#reason);
     });
@@ -139,7 +141,6 @@ export class Stream implements Flushable, FeedSink {
   /** Adds a reader; it gets bytes at once when the stream is live. */
   attach(reader: Reader): void {
     this.#readers.add(reader);
-    clearTimeout(this.#linger);
     if (this.#machine.can('returned')) this.#machine.send('returned');
     if (this.#isJoinable) {
       this.#join(reader, this.#intake.blindEntry);
@@ -256,10 +257,11 @@ export class Stream implements Flushable, FeedSink {
     if (this.#machine.send('interrupted') === 'closing') this.#abort.abort(); // Nobody is there to recover for.
   }
 
-  recovered(how: RecoveredBy, outageMs: number): void {
+  recovered(how: RecoveredBy): void {
     if (this.state !== 'recovering') return;
     this.#machine.send('data');
-    this.#parts.observer.recovered(this, how, outageMs);
+    // Silence may have lasted for long before it counted as an interruption.
+    this.#parts.observer.recovered(this, how, this.#intake.silentMs(performance.now()));
   }
 
   event(name: string, details: Record<string, string | number | boolean>): void {
@@ -292,15 +294,14 @@ export class Stream implements Flushable, FeedSink {
       if (!this.#abort.signal.aborted) await this.#parts.feed.run(this.#abort.signal, this, resumes);
     } catch (thrown) {
       error = SluiceError.from(thrown);
+      if (error !== thrown) this.event('feed crashed', { cause: String(thrown) });
     }
     this.#intake.finish();
-    clearTimeout(this.#linger);
     if (this.state === 'starting' && this.#log.end > 0) {
       // It ended before anybody could join; what came is all there is.
       this.#goLive();
     }
-    const failure = this.#isJoinable ? 'source-failed' : 'start-failed';
-    const reason = error === undefined ? 'source-ended' : failure;
+    const reason = error === undefined ? 'source-ended' : 'source-failed';
     this.#reason ??= error;
     const answer = error ?? new SluiceError('source_ended', 'The source ended without sending anything.');
     this.#ending = { reason, error: answer, sinceMs: performance.now() };
@@ -309,7 +310,9 @@ export class Stream implements Flushable, FeedSink {
       this.#parts.flusher.markDirty(this);
       return;
     }
-    for (const reader of [...this.#readers]) this.detach(reader, reason, answer);
+    // Whoever had bytes from a shard that died did not see the start fail.
+    for (const reader of [...this.#readers])
+      this.detach(reader, error === undefined || reader.hasSent ? reason : 'start-failed', answer);
   }
 
   #goLive(): void {
@@ -318,7 +321,6 @@ export class Stream implements Flushable, FeedSink {
   }
 
   #stop(): void {
-    clearTimeout(this.#linger);
     this.#machine.send('stop');
     this.#abort.abort();
   }

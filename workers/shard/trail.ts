@@ -16,11 +16,12 @@ interface Clock {
 }
 
 /**
- * A few bytes from all over a packet, mixed; equal for two copies of a packet, whatever their continuity counters.
+ * A few bytes from all over a packet, mixed; equal for two copies of a packet, whatever their continuity counters. Of the
+ * stand-in engine's stamps it takes the sequence number, not the time, which is another one in each copy.
  */
 export function fingerprint(run: Buffer, at: number): number {
   const a = (run[at + 1]! << 24) | (run[at + 2]! << 16) | ((run[at + 3]! & 0xf0) << 8) | run[at + 4]!;
-  const b = (run[at + 11]! << 24) | (run[at + 17]! << 16) | (run[at + 30]! << 8) | run[at + 31]!;
+  const b = (run[at + 16]! << 24) | (run[at + 17]! << 16) | (run[at + 30]! << 8) | run[at + 31]!;
   const c = (run[at + 64]! << 24) | (run[at + 65]! << 16) | (run[at + 98]! << 8) | run[at + 99]!;
   const d = (run[at + 141]! << 24) | (run[at + 142]! << 16) | (run[at + 186]! << 8) | run[at + 187]!;
   return Math.imul(Math.imul(a ^ Math.imul(b, 0x9e3779b1), 0x85ebca6b) ^ Math.imul(c, 0xc2b2ae35) ^ d, 0x27d4eb2f);

@@ -20,6 +20,9 @@ export function aceproxyRoutes({ directory, viewers }: { directory: StreamDirect
     packet_format: stream.packetFormat,
     log_bytes: stream.logBytes,
     log_seconds: Math.round(stream.logSeconds * 10) / 10,
+    source: stream.source,
+    sources: stream.sources,
+    interruptions: stream.interruptions,
     ...(withClients && { engine: stream.origin ?? null, clients: directory.clientsOf(stream.key) }),
   });
 

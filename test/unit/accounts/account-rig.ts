@@ -20,7 +20,8 @@ export class AccountRig {
   readonly folder = mkdtempSync(path.join(tmpdir(), 'sluice-accounts-'));
   readonly file = path.join(this.folder, 'sluice.db');
   readonly database = openDatabase(this.file);
-  readonly late = new LateWrites(this.database);
+  readonly lost: unknown[] = [];
+  readonly late = new LateWrites(this.database, error => this.lost.push(error));
   readonly hashes: string[] = [];
   readonly logins: LoginFacts[] = [];
   readonly waits: number[] = [];

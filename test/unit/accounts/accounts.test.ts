@@ -183,6 +183,14 @@ describe('notes that may come late', () => {
     expect(await rig.accounts.get(account.id)).toMatchObject({ lastLoginAt: rig.nowS, notes: 'imported', version: 1 });
   });
 
+  it('are given up when the database cannot take them, and that is told', async () => {
+    const account = await rig.accounts.create({ username: 'alice', password: 's3cret' });
+    rig.database.connection.pragma('query_only = 1');
+    rig.accounts.noteLogin(account, '', undefined);
+    expect([rig.late.flush(), rig.lost.length, rig.late.flush(), rig.lost.length]).toEqual([true, 1, true, 1]);
+    rig.database.connection.pragma('query_only = 0');
+  });
+
   it('never put an old hash over a new password', async () => {
     const account = await rig.accounts.create({ username: 'alice', password: 's3cret' });
     const checked = rig.hashOf(account.id);

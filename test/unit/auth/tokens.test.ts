@@ -25,7 +25,7 @@ let login: AdminLogin;
 beforeEach(() => {
   nowS = 1_700_000_000;
   database = openDatabase(':memory:');
-  late = new LateWrites(database);
+  late = new LateWrites(database, () => {});
   tokens = new Tokens(database, late, () => nowS);
   admins = new Admins(database, 'admin', new HashQueue(), () => nowS);
   login = new AdminLogin('admin', hash, () => nowS * 1000, admins);
@@ -174,6 +174,7 @@ describe('the login of /api', () => {
       `Bearer ${(await tokens.create({ name: scopes.join(), scopes })).secret}`;
     const [read, write, both] = [await of('read'), await of('write'), await of('read', 'write')];
     const basic = `Basic ${btoa(`admin:${PASSWORD}`)}`;
+    await call('/api/v1/x', 'GET', basic); // Remembered from now on: only four are hashed at once.
     const outcomes: Record<string, string[]> = {};
     for (const [who, authorization] of Object.entries({ read, write, both, basic }))
       outcomes[who] = await Promise.all(

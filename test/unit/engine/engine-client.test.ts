@@ -213,6 +213,15 @@ describe('an engine that does not answer properly', () => {
     });
   });
 
+  it('and hangs is given up, too, after what is left of a budget', async () => {
+    const { client } = await engine({ '*': SILENCE });
+    const failure = await within(
+      'the answer',
+      failureOf(() => client.mediaInfo(SELECTOR, 29.3)),
+    );
+    expect(failure).toMatchObject({ code: 'engine_silent', message: 'The engine did not answer within 0.03 s.' });
+  });
+
   it('and hangs in the middle of its answer is silent', async () => {
     const timeouts = scriptedTimeouts();
     const begun: unknown[] = [];

@@ -124,7 +124,18 @@ describe('the control document of a session', () => {
       playbackPath: `/ace/r/${HASH}/x`,
       statPath: `/ace/stat/${HASH}/x`,
       commandPath: `/ace/cmd/${HASH}/x`,
+      isLive: true,
     });
+  });
+
+  it.each<[unknown, boolean]>([
+    [1, true],
+    [0, false],
+    [-1, true],
+    [undefined, true],
+    [null, true],
+  ])('counts as live with is_live %p: %p, because only a plain 0 promises an end', (isLive, expected) => {
+    expect(parseSession({ ...good, is_live: isLive }).isLive).toBe(expected);
   });
 
   it.each<[unknown]>([
@@ -173,6 +184,20 @@ describe('other answers', () => {
     ],
   ])('statistics %j are %j', (payload, stat) => {
     expect(parseStat(payload)).toEqual(stat);
+  });
+
+  it.each<[unknown, number | undefined]>([
+    [{ pos: '1', first_ts: '2', last: '1700000000', is_live: '1', buffer_pieces: '30' }, 1_700_000_000],
+    [{ last: 1_700_000_000 }, 1_700_000_000],
+    [{ last: '-1' }, undefined],
+    [{ last: 'soon' }, undefined],
+    [{ live_last: '1700000000' }, undefined],
+    [{}, undefined],
+    [null, undefined],
+    ['1700000000', undefined],
+    [undefined, undefined],
+  ])('statistics with livepos %j are at the live position %p', (livepos, position) => {
+    expect(parseStat({ status: 'dl', livepos }).livePosition).toBe(position);
   });
 
   it.each([[1], ['text'], [[]]])('statistics that are %p make no sense', async payload => {

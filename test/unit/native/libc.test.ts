@@ -1,67 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { closeSync, fstatSync, readFileSync, writeSync } from 'node:fs';
-import { createServer, connect as dial, type Server, type Socket } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import type * as Libc from '../../../src/native/libc.ts';
+import type * as Support from '../support/connections.ts';
 import { until, within } from '../support/waiting.ts';
 
 const ON_LINUX = process.platform === 'linux';
 /** These calls exist on Linux only; elsewhere not even loading them works. */
 const libc = ON_LINUX ? await import('../../../src/native/libc.ts') : ({} as typeof Libc);
+const { Connections } = ON_LINUX ? await import('../support/connections.ts') : ({} as typeof Support);
 const { createEpoll, duplicate, SocketPoller, sendNow, shutdownSocket } = libc;
 const describeOnLinux = ON_LINUX ? describe : describe.skip;
 
 const TOKEN = 0xfffffff0;
 
-let server: Server;
+let connections: Support.Connections;
 let epollFd: number;
 let poller: Libc.SocketPoller;
-const descriptors: number[] = [];
-const sockets: Socket[] = [];
-
-/** A viewer's socket and the descriptor of ours that is connected to it. */
-interface Pair {
-  viewer: Socket;
-  fd: number;
-  received: () => Buffer;
-  ended: () => boolean;
-}
+const pair = (options?: { reading: boolean }): Promise<Support.Pair> => connections.pair(options);
 
 beforeEach(async () => {
   if (!ON_LINUX) return;
-  server = createServer({ allowHalfOpen: true });
-  await within('the server listens', new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve)));
+  connections = new Connections();
+  await connections.listen();
   epollFd = createEpoll();
   poller = new SocketPoller(epollFd);
 });
 
 afterEach(async () => {
   if (!ON_LINUX) return;
-  for (const socket of sockets.splice(0)) socket.destroy();
-  for (const fd of descriptors.splice(0)) closeSync(fd);
+  await connections.close();
   closeSync(epollFd);
-  await within('the server closes', new Promise(resolve => server.close(resolve)));
 });
-
-async function pair({ reading = true } = {}): Promise<Pair> {
-  const accepted = new Promise<Socket>(resolve => server.once('connection', resolve));
-  const viewer = dial({ port: (server.address() as { port: number }).port, host: '127.0.0.1', allowHalfOpen: true });
-  sockets.push(viewer);
-  const parts: Buffer[] = [];
-  let ended = false;
-  viewer.on('error', () => {});
-  viewer.on('end', () => {
-    ended = true;
-  });
-  if (reading) viewer.on('data', data => parts.push(data));
-  else viewer.pause();
-  const ours = await within('the connection', accepted);
-  const fd = duplicate((ours as unknown as { _handle: { fd: number } })._handle.fd);
-  descriptors.push(fd);
-  ours.destroy();
-  await within('our socket object is gone', new Promise(resolve => ours.once('close', resolve)));
-  return { viewer, fd, received: () => Buffer.concat(parts), ended: () => ended };
-}
 
 /** What the poller reports now. */
 function news(): { token: number; gone: boolean }[] {
@@ -209,7 +179,7 @@ describeOnLinux('sending', () => {
 describeOnLinux('shutting a socket down', () => {
   it('ends the connection for the viewer after what was written, though other descriptors are open', async () => {
     const { fd, received, ended } = await pair();
-    descriptors.push(duplicate(fd));
+    connections.descriptors.push(duplicate(fd));
     writeSync(fd, 'last words');
     shutdownSocket(fd);
     await until('the end arrives', ended);
@@ -227,7 +197,7 @@ describeOnLinux('shutting a socket down', () => {
 
 describeOnLinux('the socket poller', () => {
   /** Reports the room that a fresh socket has, once. */
-  async function watched(options?: { reading: boolean }): Promise<Pair> {
+  async function watched(options?: { reading: boolean }): Promise<Support.Pair> {
     const connection = await pair(options);
     poller.add(connection.fd, TOKEN);
     expect(news()).toEqual([{ token: TOKEN, gone: false }]);
@@ -318,7 +288,7 @@ describeOnLinux('the socket poller', () => {
   });
 
   it('tells many sockets apart', async () => {
-    const pairs: Pair[] = [];
+    const pairs: Support.Pair[] = [];
     for (let token = 0; token < 20; token++) {
       pairs.push(await pair());
       poller.add(pairs[token]!.fd, token);
@@ -338,7 +308,7 @@ describeOnLinux('the socket poller', () => {
   });
 
   it('reports everybody although more have news than one call returns', async () => {
-    const pairs: Pair[] = [];
+    const pairs: Support.Pair[] = [];
     for (let token = 0; token < 300; token++) {
       pairs.push(await pair());
       poller.add(pairs[token]!.fd, token);

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
-import { type Flushable, type FlushResult, FlushScheduler } from '../../../workers/shard/flush-scheduler.ts';
+import {
+  type Flushable,
+  type FlushResult,
+  FlushScheduler,
+  PERIOD_PER_ROUND,
+} from '../../../workers/shard/flush-scheduler.ts';
 
 /** How long the scheduler lets writing go on in one turn of the event loop. */
 const STRETCH_MS = 2;
@@ -123,16 +128,16 @@ describe('the flush scheduler', () => {
     expect(jest.getTimerCount()).toBe(0);
   });
 
-  it('begins the next round four times what the last one took after that began', () => {
+  it('begins the next round a multiple of what the last one took after that began', () => {
     const { flusher } = scheduler(1_000);
     const target = new Costly(7);
     flusher.markDirty(target);
     endTurn();
     flusher.markDirty(target);
-    pass(20);
+    pass((PERIOD_PER_ROUND - 1) * 7 - 1);
     expect(target.flushedAt).toHaveLength(1);
     pass(1);
-    expect(target.flushedAt).toEqual([1_000, 1_000 + 4 * 7]);
+    expect(target.flushedAt).toEqual([1_000, 1_000 + PERIOD_PER_ROUND * 7]);
   });
 
   it('lets what comes before the next round gather', () => {
@@ -142,13 +147,13 @@ describe('the flush scheduler', () => {
     flusher.markDirty(first);
     endTurn();
     first.costMs = 0;
-    for (let i = 0; i < 10; i++) {
+    for (let waitedMs = 0; waitedMs < (PERIOD_PER_ROUND - 1) * 10 - 2; waitedMs += 2) {
       flusher.markDirty(first);
       flusher.markDirty(second);
       pass(2);
     }
     expect([first.flushedAt.length, second.flushedAt.length]).toEqual([1, 0]);
-    pass(10);
+    pass(2);
     expect([first.flushedAt.length, second.flushedAt.length]).toEqual([2, 1]);
     expect(rounds).toHaveLength(2);
   });
@@ -207,7 +212,7 @@ describe('the flush scheduler', () => {
     expect(greedy.flushedAt).toHaveLength(1);
     pass(100);
     expect([greedy.flushedAt.length, content.flushedAt.length]).toEqual([4, 1]);
-    expect(greedy.flushedAt[1]! - greedy.flushedAt[0]!).toBe(4 * 2);
+    expect(greedy.flushedAt[1]! - greedy.flushedAt[0]!).toBe(PERIOD_PER_ROUND * 2);
   });
 
   it('keeps what is marked during a round for the next one', () => {
@@ -239,10 +244,10 @@ describe('the flush scheduler', () => {
     };
     flusher.markDirty(marking);
     endTurn();
-    pass(29);
+    pass((PERIOD_PER_ROUND - 1) * 10 - 1);
     expect(flushedAt).toEqual([1_000]);
     pass(1);
-    expect(flushedAt).toEqual([1_000, 1_000 + 4 * 10]);
+    expect(flushedAt).toEqual([1_000, 1_000 + PERIOD_PER_ROUND * 10]);
     pass(100);
     expect(flushedAt).toHaveLength(2);
   });
@@ -315,10 +320,11 @@ describe('a long round', () => {
     nextTurn();
     expect(rounds).toEqual([4]);
     expect([first.flushedAt, crowd.served, late.flushedAt]).toEqual([[1_000], [2, 2], []]);
-    pass(11);
+    const nextAt = 1_000 + PERIOD_PER_ROUND * 4;
+    pass(nextAt - nowMs - 1);
     expect([first.flushedAt.length, crowd.served.length, late.flushedAt.length]).toEqual([1, 2, 0]);
     pass(1);
-    expect([first.flushedAt, late.flushedAt, crowd.flushedAt[2]]).toEqual([[1_000, 1_016], [1_016], 1_016]);
+    expect([first.flushedAt, late.flushedAt, crowd.flushedAt[2]]).toEqual([[1_000, nextAt], [nextAt], nextAt]);
     pass(100);
     expect([first.flushedAt.length, crowd.served, late.flushedAt.length]).toEqual([2, [2, 2, 2, 2], 1]);
     expect(rounds).toEqual([4, 4]);
@@ -332,16 +338,17 @@ describe('a long round', () => {
     endTurn();
     nextTurn();
     expect([greedy.flushedAt, rounds]).toEqual([[1_000], [4]]);
-    pass(12);
+    const nextAt = 1_000 + PERIOD_PER_ROUND * 4;
+    pass(nextAt - nowMs);
     expect([greedy.flushedAt, rounds]).toEqual([
-      [1_000, 1_016],
+      [1_000, nextAt],
       [4, 0],
     ]);
   });
 
   it.each([
-    ['four times the time of its stretches, what lies between them not counted', 1_000, 16],
-    ['the budget where that is less', 12, 12],
+    ['a multiple of the time of its stretches, what lies between them not counted', 1_000, PERIOD_PER_ROUND * 4],
+    ['the budget where that is less', 10, 10],
   ])('is followed by the next after %s, from when it began', (_, budgetMs, periodMs) => {
     const { flusher, rounds } = scheduler(budgetMs);
     const crowd = new Crowd(4, 1);

@@ -85,7 +85,7 @@ describe('an HTTP source', () => {
     await within('the end of the run', run);
   });
 
-  it('ends its connections when it is closed, and closing again changes nothing', async () => {
+  it('ends its connection when it is closed, and can be run again afterwards', async () => {
     const { server, source, sink, signal } = await rig({ '/': endless(STREAM) });
     const run = source.run('start', signal.signal, sink);
     await until('some bytes', () => sink.bytes > 0);
@@ -93,8 +93,13 @@ describe('an HTTP source', () => {
     await within('the end of the run', run);
     await until('the connection to close', () => server.open === 0);
     await within('the second closing', source.close());
-    await within('a run of what is closed', source.run('reopen', signal.signal, sink));
-    expect(server.connections).toBe(1);
+    const before = sink.bytes;
+    const again = source.run('start', signal.signal, sink);
+    await until('more bytes', () => sink.bytes > before);
+    expect(server.connections).toBe(2);
+    signal.abort();
+    await within('the end of the second run', again);
+    await until('the second connection to close', () => server.open === 0);
   });
 
   it('opens nothing when its signal fired before', async () => {

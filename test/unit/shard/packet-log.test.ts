@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { SEGMENT_BYTES } from '../../../src/shared/budget.ts';
+import { Budget, SEGMENT_BYTES } from '../../../src/shared/budget.ts';
 import type { PacketLog } from '../../../workers/shard/packet-log.ts';
+import { HeapSegments } from '../../../workers/shard/segments.ts';
 import { newLog, segmentsOf } from '../support/logs.ts';
 import { PACKET_BYTES } from '../support/ts.ts';
 
@@ -192,6 +193,24 @@ describe('a packet log', () => {
     expect(other.copy(0, other.end).equals(pattern(0, other.end))).toBe(true);
   });
 
+  it.each([
+    ['its bytes', 3 * SEGMENT_BYTES, 1e12],
+    ['its age', 100 * SEGMENT_BYTES, 0],
+    ['the budget', 100 * SEGMENT_BYTES, 1e12],
+  ])('has no gap where %s is used up and other logs take all that is given back', (_, maxBytes, maxAgeMs) => {
+    const store = new HeapSegments(new Budget({ shards: 1, streams: 1, segments: 5 }), 0);
+    const give = store.give.bind(store);
+    store.give = segment => {
+      give(segment);
+      store.take();
+    };
+    const log = newLog(maxBytes, maxAgeMs, store);
+    for (let second = 0; second < 20; second++)
+      expect(log.append(pattern(log.end, SEGMENT_BYTES), second * 1_000)).toBe(SEGMENT_BYTES);
+    expect(log.end).toBe(20 * SEGMENT_BYTES);
+    expect(log.copy(log.start, log.end).equals(pattern(log.start, log.end - log.start))).toBe(true);
+  });
+
   it('takes nothing, and says so, when there is no memory at all, and goes on when there is', () => {
     const store = segmentsOf(1);
     const other = newLog(SEGMENT_BYTES, 1e12, store);
@@ -207,17 +226,17 @@ describe('a packet log', () => {
   it('shrinks to its share when memory is short, and gives everything back in the end', () => {
     const store = segmentsOf(16);
     const log = newLog(100 * SEGMENT_BYTES, 1e12, store);
-    fill(log, 13 * SEGMENT_BYTES, 0);
+    fill(log, 11 * SEGMENT_BYTES, 0);
     log.shrink();
-    expect(log.allocatedBytes).toBe(13 * SEGMENT_BYTES);
+    expect(log.allocatedBytes).toBe(11 * SEGMENT_BYTES);
     fill(log, 188, 0);
     log.shrink();
-    expect(log.allocatedBytes).toBe(14 * SEGMENT_BYTES); // The share of the only stream.
+    expect(log.allocatedBytes).toBe(12 * SEGMENT_BYTES); // The share of the only stream.
     log.close();
     expect(log.allocatedBytes).toBe(0);
     const next = newLog(100 * SEGMENT_BYTES, 1e12, store);
-    fill(next, 14 * SEGMENT_BYTES, 0);
-    expect(next.allocatedBytes).toBe(14 * SEGMENT_BYTES);
+    fill(next, 12 * SEGMENT_BYTES, 0);
+    expect(next.allocatedBytes).toBe(12 * SEGMENT_BYTES);
   });
 
   it('uses the memory of what it dropped again', () => {

@@ -1,11 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { EngineClient, type Playback } from '../../../src/engine/engine-client.ts';
-import type { EngineSession, EngineStat } from '../../../src/engine/engine-wire.ts';
+import { randomUUID } from 'node:crypto';
+import { EngineClient } from '../../../src/engine/engine-client.ts';
+import type { EngineSession } from '../../../src/engine/engine-wire.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
+import { pause } from '../../../src/shared/pause.ts';
 import type { Lease } from '../../../src/shared/protocol.ts';
 import type { ContentSelector, SourceSpec } from '../../../src/shared/stream-spec.ts';
 import type { Leases } from './leases.ts';
-import { type LiveLimits, LiveWatch } from './live-watch.ts';
+import type { LiveLimits } from './live-watch.ts';
+import { Reading, untilFlowing } from './reading.ts';
 import { RUNGS, type Rung, type Source, type SourceSink } from './source.ts';
 import { type StartLimits, StartWatch } from './start-watch.ts';
 
@@ -18,19 +20,17 @@ export interface EngineSourceLimits extends StartLimits, LiveLimits {
   noResponseTimeoutMs: number;
 }
 
-const FIRST_POLL_MS = 100;
-const MAX_POLL_MS = 1_000;
-/** Looks at a session that flows; they also keep it from expiring (acestream-engine-api 6.1). */
-const LIVE_POLL_MS = 5_000;
 /** A content that was played before is known, so the engine answers quickly or not at all. */
 const RESTART_RESPONSE_MS = 10_000;
-/** Polls without a usable answer after which playback is tried all the same. */
-const BLIND_POLLS = 3;
+/** How long an engine that is left may take to stop the session before another is asked. */
+const LEAVE_MS = 1_000;
 
 /** An engine that this source may use, and how to talk to it. */
 interface Holding {
   lease: Lease;
   client: EngineClient;
+  /** Player id for the next session. */
+  pid: string;
 }
 
 /** Reads a content through an AceStream engine: lease, session, playback, stop. */
@@ -45,7 +45,12 @@ export class EngineSource implements Source {
   #session: EngineSession | undefined;
   /** Engines that failed since bytes came last. */
   readonly #failed = new Set<string>();
+  /** Engines that were left, until they have stopped the session or given up. */
+  readonly #leaving = new Map<string, Promise<void>>();
   #failure: SluiceError | undefined;
+  #isBegun = false;
+  /** Whether viewers miss what they have seen, so that engines that failed are worth another try. */
+  #isMissed = false;
   #everFlowed = false;
 
   constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
@@ -57,7 +62,8 @@ export class EngineSource implements Source {
 
   async run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
     try {
-      if (how === 'other-engine') await this.#leaveEngine();
+      if (how === 'start') this.#begin();
+      if (how === 'other-engine') await this.#leaveEngine(sink);
       else if (how !== 'reopen') await this.#endSession(sink);
       const watch = new StartWatch(this.#limits, performance.now());
       const holding = this.#holding ?? (await this.#takeEngine(signal));
@@ -73,30 +79,45 @@ export class EngineSource implements Source {
     }
   }
 
+  #begin(): void {
+    this.#failed.clear();
+    // Only a stream that viewers have seen is begun more than once.
+    this.#isMissed ||= this.#isBegun;
+    this.#isBegun = true;
+  }
+
   async close(): Promise<void> {
     await this.#endSession({ event: () => {} });
     await this.#giveBack();
+    await Promise.all(this.#leaving.values());
   }
 
   async #takeEngine(signal: AbortSignal): Promise<Holding> {
     const { content } = this.#spec;
-    const lease = await this.#leases.acquire(
-      { content, avoid: [...this.#failed], waitMs: this.#limits.startTimeoutMs },
-      signal,
-    );
-    if (this.#failed.has(lease.engineUrl) && !this.#everFlowed) {
-      // Nobody has seen anything yet, and every engine there is has failed: the reason is worth more than a retry.
-      this.#leases.release(lease, undefined);
-      throw this.#failure!;
-    }
-    return { lease, client: new EngineClient(lease.engineUrl) };
+    const avoid = [...this.#failed];
+    // Else an engine that failed is not asked again, and its reason is what viewers are told.
+    const onlyOthers = avoid.length > 0 && !this.#isMissed;
+    const request = { content, avoid, onlyOthers, waitMs: this.#limits.startTimeoutMs };
+    const lease = await this.#leases.acquire(request, signal).catch((error: unknown) => {
+      throw onlyOthers ? this.#failure : error;
+    });
+    await this.#leaving.get(lease.engineUrl);
+    return { lease, client: new EngineClient(lease.engineUrl), pid: lease.pid };
   }
 
-  /** Lets go of an engine that failed, and remembers it. */
-  async #leaveEngine(): Promise<void> {
-    if (this.#holding === undefined) return;
-    this.#failed.add(this.#holding.lease.engineUrl);
-    await this.close();
+  /** Lets go of an engine that failed, and remembers it. Viewers don't wait for one that does not answer. */
+  async #leaveEngine(sink: SourceSink): Promise<void> {
+    const holding = this.#holding;
+    if (holding === undefined) return;
+    const { engineUrl } = holding.lease;
+    this.#failed.add(engineUrl);
+    const left = this.#endSession(sink)
+      .then(() => holding.client.destroy())
+      .finally(() => this.#leaving.delete(engineUrl));
+    this.#leaving.set(engineUrl, left);
+    await briefly(left, LEAVE_MS);
+    this.#holding = undefined;
+    this.#leases.release(holding.lease, this.#failure?.code);
   }
 
   async #giveBack(): Promise<void> {
@@ -111,20 +132,24 @@ export class EngineSource implements Source {
     const session = this.#session;
     if (session === undefined) return;
     this.#session = undefined;
-    const { client, lease } = this.#holding!;
+    const holding = this.#holding!;
+    const { client, lease } = holding;
     const stopped = await client.stop(session.commandPath);
+    // The same player would get the same session again (acestream-engine-api 7.2).
+    if (!stopped) holding.pid = randomUUID();
     sink.event(stopped ? 'session stopped' : 'session not confirmed stopped', { engine: lease.engineUrl });
   }
 
   /** People paste infohashes as ids; the engine then fails, and only asking again as infohash helps. */
-  async #openSession({ client, lease }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
+  async #openSession({ client, lease, pid }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
     const { options } = this.#spec;
     const ask = (): Promise<EngineSession> => {
       const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
       const remainingMs = watch.remainingMs(performance.now());
-      const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
+      // Timers take whole milliseconds only.
+      const timeoutMs = Math.ceil(Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs));
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
-      return client.start({ selector: this.#selector, options, pid: lease.pid, timeoutMs });
+      return client.start({ selector: this.#selector, options, pid, timeoutMs });
     };
     const session = await ask().catch((error: unknown) => {
       const { kind, value } = this.#selector;
@@ -172,62 +197,10 @@ export class EngineSource implements Source {
 
   #flowing(lease: Lease): void {
     this.#everFlowed = true;
+    this.#isMissed = true;
     this.#failed.clear();
     this.#failure = undefined;
     this.#leases.flowing(lease);
-  }
-}
-
-/** One reading of a session's playback, watched by its statistics: the start's until the first byte, then the stream's. */
-class Reading {
-  readonly #limits: LiveLimits;
-  readonly #start: StartWatch;
-  #live: LiveWatch | undefined;
-
-  constructor(limits: LiveLimits, start: StartWatch) {
-    this.#limits = limits;
-    this.#start = start;
-  }
-
-  /** Bytes came. @returns whether they were the first */
-  flowedAt(nowMs: number): boolean {
-    this.#live?.flowed(nowMs);
-    if (this.#live !== undefined) return false;
-    this.#live = new LiveWatch(this.#limits, nowMs);
-    return true;
-  }
-
-  read(playback: Playback, onData: (chunk: Buffer) => void): Promise<void> {
-    return playback.body.read(onData);
-  }
-
-  /** Looks at the session until there is a reason to end the reading, or `over` fires. */
-  async judge(client: EngineClient, session: EngineSession, over: AbortSignal): Promise<SluiceError | undefined> {
-    let failure: SluiceError | undefined;
-    while (failure === undefined) {
-      await delay(this.#pauseMs(performance.now()), undefined, { signal: over }).catch(() => {});
-      if (over.aborted) return undefined;
-      failure = await this.#look(client, session);
-    }
-    return failure;
-  }
-
-  #pauseMs(nowMs: number): number {
-    if (this.#live === undefined) return Math.min(MAX_POLL_MS, this.#start.remainingMs(nowMs));
-    return Math.min(this.#live.isSilent(nowMs) ? MAX_POLL_MS : LIVE_POLL_MS, this.#limits.stallTimeoutMs / 2);
-  }
-
-  async #look(client: EngineClient, session: EngineSession): Promise<SluiceError | undefined> {
-    try {
-      const starting = this.#live === undefined;
-      if (starting && this.#start.remainingMs(performance.now()) === 0) return this.#start.timeout();
-      const stat = await look(client, session);
-      if (this.#live !== undefined) return this.#live.observe(stat, performance.now());
-      this.#start.observe(stat, performance.now());
-      return undefined;
-    } catch (error) {
-      return SluiceError.from(error);
-    }
   }
 }
 
@@ -236,28 +209,9 @@ function cutOff(error: unknown): SluiceError {
   return new SluiceError('source_ended', 'The engine cut the stream off.', { cause: error });
 }
 
-/** Polls statistics until data flows, or nothing can be learned from them. */
-async function untilFlowing(
-  client: EngineClient,
-  session: EngineSession,
-  watch: StartWatch,
-  signal: AbortSignal,
-): Promise<void> {
-  let blind = 0;
-  for (let pollMs = FIRST_POLL_MS; !signal.aborted; pollMs = Math.min(MAX_POLL_MS, pollMs * 2)) {
-    const stat = await look(client, session);
-    blind = stat === undefined ? blind + 1 : 0;
-    if (watch.observe(stat, performance.now()) || blind === BLIND_POLLS) return;
-    await delay(pollMs, undefined, { signal }).catch(() => {});
-  }
-}
-
-/** The session's statistics; undefined when the engine gave none this time. A lost session is an error. */
-async function look(client: EngineClient, session: EngineSession): Promise<EngineStat | undefined> {
-  try {
-    return await client.stat(session);
-  } catch (error) {
-    if (SluiceError.from(error).code === 'session_lost') throw error;
-    return undefined;
-  }
+/** Waits for something, but no longer than that. */
+async function briefly(work: Promise<void>, ms: number): Promise<void> {
+  const waiting = new AbortController();
+  await Promise.race([work, pause(ms, waiting.signal)]);
+  waiting.abort();
 }

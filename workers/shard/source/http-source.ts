@@ -12,7 +12,8 @@ export class HttpSource implements Source {
   readonly rungs: readonly Rung[] = ['reopen'];
   readonly #spec: HttpSourceSpec;
   readonly #client: HttpClient;
-  readonly #closing = new AbortController();
+  /** The present run, and what ends it. */
+  #ending = new AbortController();
   #running: Promise<void> = Promise.resolve();
 
   constructor(spec: HttpSourceSpec, { allowPrivateSources, httpTimeoutMs }: HttpSourceLimits) {
@@ -25,23 +26,22 @@ export class HttpSource implements Source {
   }
 
   run(_how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void> {
-    const running = this.#read(signal, sink);
+    this.#ending = new AbortController();
+    const running = this.#read(this.#ending, signal, sink);
     this.#running = running.catch(() => {}); // Whoever runs it gets the error.
     return running;
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
+    this.#ending.abort();
     await this.#running;
   }
 
-  async #read(signal: AbortSignal, sink: SourceSink): Promise<void> {
+  async #read(ending: AbortController, signal: AbortSignal, sink: SourceSink): Promise<void> {
     // By hand, because AbortSignal.any() keeps something for each run as long as the longest-lived signal lasts.
-    const ending = new AbortController();
     const end = (): void => ending.abort();
-    const signals = [signal, this.#closing.signal];
-    for (const each of signals) each.addEventListener('abort', end);
-    if (signals.some(({ aborted }) => aborted)) end();
+    signal.addEventListener('abort', end);
+    if (signal.aborted) end();
     try {
       await this.#client.read(this.#spec, ending.signal, {
         opened: ({ contentType, host, redirects }) => {
@@ -51,7 +51,7 @@ export class HttpSource implements Source {
         data: chunk => sink.data(chunk),
       });
     } finally {
-      for (const each of signals) each.removeEventListener('abort', end);
+      signal.removeEventListener('abort', end);
     }
   }
 }

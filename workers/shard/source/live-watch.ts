@@ -11,8 +11,10 @@ export interface LiveLimits {
 
 /** Looks in a row without an answer after which the engine counts as gone. */
 const DEAF_LOOKS = 3;
-/** Looks in a row that show progress, while no byte comes, after which playback is what hangs. */
+/** Looks in a row that show a stream's worth of progress, while no byte comes, after which playback is what hangs. */
 const BUSY_LOOKS = 3;
+/** Less is no stream: gaps of a minute at 2 to 19 KB/s are what peers are like (acestream-engine-api 4.5). */
+const BUSY_BYTES_PER_SECOND = 32_000;
 /** A live position that stands still for this many stall timeouts while bytes flow is a loop. */
 const FROZEN_STALLS = 3;
 
@@ -26,6 +28,8 @@ export class LiveWatch {
   #deafLooks = 0;
   #busyLooks = 0;
   #downloadedBytes = 0;
+  /** When that was told. */
+  #downloadedMs: number;
   #position: number | undefined;
   #movedMs: number;
 
@@ -34,6 +38,7 @@ export class LiveWatch {
     this.#limits = limits;
     this.#byteMs = nowMs;
     this.#movedMs = nowMs;
+    this.#downloadedMs = nowMs;
   }
 
   /** Bytes came. */
@@ -53,10 +58,17 @@ export class LiveWatch {
    */
   observe(stat: EngineStat | undefined, nowMs: number): SluiceError | undefined {
     this.#deafLooks = stat === undefined ? this.#deafLooks + 1 : 0;
-    const grew = stat !== undefined && stat.downloadedBytes > this.#downloadedBytes;
-    if (stat !== undefined) this.#downloadedBytes = stat.downloadedBytes;
+    const busy = stat !== undefined && this.#downloaded(stat.downloadedBytes, nowMs);
     const moved = stat === undefined || this.#follow(stat.livePosition, nowMs);
-    return this.isSilent(nowMs) ? this.#diagnose(grew, nowMs) : this.#frozen(moved, nowMs);
+    return this.isSilent(nowMs) ? this.#diagnose(busy, nowMs) : this.#frozen(moved, nowMs);
+  }
+
+  /** @returns whether as much came since the last look as a stream needs */
+  #downloaded(bytes: number, nowMs: number): boolean {
+    const bytesPerSecond = ((bytes - this.#downloadedBytes) * 1000) / Math.max(1, nowMs - this.#downloadedMs);
+    this.#downloadedBytes = bytes;
+    this.#downloadedMs = nowMs;
+    return bytesPerSecond >= BUSY_BYTES_PER_SECOND;
   }
 
   /** @returns whether the live position moved, or there is none to tell by */
@@ -67,8 +79,9 @@ export class LiveWatch {
     return moved;
   }
 
-  #diagnose(grew: boolean, nowMs: number): SluiceError | undefined {
-    this.#busyLooks = grew ? this.#busyLooks + 1 : 0;
+  #diagnose(busy: boolean, nowMs: number): SluiceError | undefined {
+    this.#movedMs = nowMs; // Without bytes there is nothing to move it.
+    this.#busyLooks = busy ? this.#busyLooks + 1 : 0;
     const silentSeconds = Math.round((nowMs - this.#byteMs) / 1000);
     if (this.#deafLooks >= DEAF_LOOKS)
       return new SluiceError('engine_silent', `The engine sends nothing, and does not say why (${silentSeconds} s).`);

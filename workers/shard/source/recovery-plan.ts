@@ -14,7 +14,7 @@ export interface Step {
 export interface RecoveryLimits {
   /** From a stream's start to its first byte. */
   startTimeoutMs: number;
-  /** From the last byte to the first one of a recovery that worked. */
+  /** From an interruption to the first byte of a recovery that worked. */
   recoveryTimeoutMs: number;
 }
 
@@ -34,7 +34,7 @@ const ENTRIES: Readonly<Partial<Record<ErrorCode, Entry>>> = {
   engines_full: 'other-engine',
   no_peers: 'other-engine',
   start_timeout: 'other-engine',
-  content_not_found: 'next-source',
+  content_not_found: 'other-engine',
   content_busy: 'next-source',
   engine_disabled: 'next-source',
   source_not_found: 'next-source',
@@ -75,8 +75,8 @@ export class RecoveryPlan {
   /** When each source may be tried again. */
   readonly #notBeforeMs: number[];
   #current: Step = { source: 0, how: 'start', waitMs: 0 };
-  /** Since when there are no bytes. */
-  #outageMs: number;
+  /** Since when bytes are missed: the start, or the latest failure of a source that brought some. */
+  #missedMs: number;
   /** Since when bytes have flowed without a break; undefined while they don't. */
   #flowingMs: number | undefined;
   /** Whether there is something to recover: bytes have come before. */
@@ -96,7 +96,7 @@ export class RecoveryPlan {
     this.#limits = limits;
     this.#backoff = new Backoff(FIRST_WAIT_MS, MAX_WAIT_MS, random);
     this.#notBeforeMs = rungs.map(() => Number.NEGATIVE_INFINITY);
-    this.#outageMs = nowMs;
+    this.#missedMs = nowMs;
     this.#established = resumes;
   }
 
@@ -110,18 +110,13 @@ export class RecoveryPlan {
     return this.#established;
   }
 
-  /** How long there have been no bytes. */
-  outageMs(nowMs: number): number {
-    return nowMs - this.#outageMs;
-  }
-
   /** How long the present attempt may take to bring bytes. */
   attemptMs(nowMs: number): number {
     if (this.#established) {
-      const leftMs = this.#limits.recoveryTimeoutMs - this.outageMs(nowMs);
+      const leftMs = this.#limits.recoveryTimeoutMs - (nowMs - this.#missedMs);
       return Math.min(leftMs, Math.max(MIN_ATTEMPT_MS, leftMs / 2));
     }
-    const leftMs = this.#limits.startTimeoutMs - this.outageMs(nowMs);
+    const leftMs = this.#limits.startTimeoutMs - (nowMs - this.#missedMs);
     return leftMs / (this.#rungs.length - this.#current.source);
   }
 
@@ -134,7 +129,7 @@ export class RecoveryPlan {
   /** The present attempt failed. @returns what to try next, or undefined when that is the end */
   failed(code: ErrorCode, nowMs: number): Step | undefined {
     const wasStable = this.#flowingMs !== undefined && nowMs - this.#flowingMs >= STABLE_MS;
-    if (this.#flowingMs !== undefined) this.#outageMs = nowMs;
+    if (this.#flowingMs !== undefined) this.#missedMs = nowMs;
     this.#flowingMs = undefined;
     if (wasStable) {
       this.#backoff.reset();
@@ -147,7 +142,7 @@ export class RecoveryPlan {
 
   #recovery(code: ErrorCode, nowMs: number): Step | undefined {
     const waitMs = this.#backoff.nextMs();
-    if (this.outageMs(nowMs) + waitMs >= this.#limits.recoveryTimeoutMs) return undefined;
+    if (nowMs - this.#missedMs + waitMs >= this.#limits.recoveryTimeoutMs) return undefined;
     const { source, how } = this.#current;
     const entry = ENTRIES[code] ?? 'new-session';
     if (entry !== 'next-source') {
@@ -166,7 +161,7 @@ export class RecoveryPlan {
   }
 
   #otherStart(code: ErrorCode, nowMs: number): Step | undefined {
-    if (this.outageMs(nowMs) >= this.#limits.startTimeoutMs) return undefined;
+    if (nowMs - this.#missedMs >= this.#limits.startTimeoutMs) return undefined;
     const { source } = this.#current;
     const canMove = this.#rungs[source]!.includes('other-engine') && WORTH_ANOTHER_ENGINE.has(code);
     if (canMove && this.#startEngines++ < MAX_START_ENGINES) return { source, how: 'other-engine', waitMs: 0 };

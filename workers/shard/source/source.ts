@@ -35,7 +35,10 @@ export interface Source {
    * @throws SluiceError why the upstream could not be read, or stopped bringing bytes
    */
   run(how: 'start' | Rung, signal: AbortSignal, sink: SourceSink): Promise<void>;
-  /** Closes whatever runs have left open, such as a session; settles when all is closed. Idempotent. */
+  /**
+   * Closes whatever runs have left open, such as a session; settles when all is closed. Idempotent. It can be run again
+   * afterwards: a source that was given up gets another turn when the others fail, too.
+   */
   close(): Promise<void>;
 }
 
@@ -48,8 +51,8 @@ export interface FeedSink extends Omit<SourceSink, 'opened'> {
   opened(info: Opened & { relation: Relation; rank: number }): void;
   /** Bytes stopped coming; something is being done about it. */
   interrupted(failure: SluiceError): void;
-  /** Bytes come again. @param how what helped */
-  recovered(how: RecoveredBy, outageMs: number): void;
+  /** Bytes come again; the first ones follow. @param how what helped */
+  recovered(how: RecoveredBy): void;
 }
 
 /** What a stream gets its bytes from, whatever has to be done to keep them coming. */
