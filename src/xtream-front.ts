@@ -9,6 +9,7 @@ import type { StreamDirectory } from './viewers/stream-directory.ts';
 import { guideIdOf } from './xtream/guide-id.ts';
 import type { ListRequest } from './xtream/list-kinds.ts';
 import { Lists } from './xtream/lists.ts';
+import { NO_GUIDE } from './xtream/no-guide.ts';
 import type { GuidePort, LoginPort, SessionsPort } from './xtream/ports.ts';
 import type { Xtream } from './xtream/xtream.ts';
 import { ZonedClock } from './xtream/zoned-clock.ts';
@@ -29,8 +30,6 @@ export interface XtreamFrontParts {
   nullExpiry: boolean;
   log: Logger;
 }
-
-const NO_GUIDE: GuidePort = { programmes: () => [], document: () => Promise.resolve(undefined) };
 
 /** The Xtream API's parts and the thread that writes its lists. */
 export class XtreamFront {
@@ -66,7 +65,7 @@ export class XtreamFront {
     };
   }
 
-  /** Writes the list that players ask for first, before anybody does. */
+  /** Writes the lists that players ask for first, before anybody does. */
   start(): void {
     this.#lists.warm();
   }

@@ -83,7 +83,7 @@ function rowsOf<Row>(
 /** What is on now and next: an object by channel where a player asks about several. */
 export function shortGuide(xtream: Xtream, guest: Guest): object {
   const ids = channelIds(guest);
-  const window = { from: xtream.nowSeconds(), limit: limitOf(guest.params('limit')) };
+  const window = { fromS: xtream.nowSeconds(), limit: limitOf(guest.params('limit')) };
   const of = (id: number) => rowsOf(xtream, guest, id, window, listing);
   if (ids.length > 1 || guest.params('multi') !== undefined)
     return { epg_listings: Object.fromEntries(ids.map(id => [id, of(id)])) };
@@ -92,14 +92,14 @@ export function shortGuide(xtream: Xtream, guest: Guest): object {
 
 /** Everything that is known about a channel's programme. */
 export function wholeGuide(xtream: Xtream, guest: Guest): object {
-  const window = { from: xtream.nowSeconds() - TABLE_PAST_SECONDS };
+  const window = { fromS: xtream.nowSeconds() - TABLE_PAST_SECONDS };
   return { epg_listings: channelIds(guest).flatMap(id => rowsOf(xtream, guest, id, window, listing)) };
 }
 
 /** The same as the older API has it: a bare list. */
 export function legacyGuide(xtream: Xtream, guest: Guest): object {
   const past = guest.params('from_now') === undefined ? TABLE_PAST_SECONDS : 0;
-  const window = { from: xtream.nowSeconds() - past };
+  const window = { fromS: xtream.nowSeconds() - past };
   return channelIds(guest).flatMap(id => rowsOf(xtream, guest, id, window, legacyListing));
 }
 

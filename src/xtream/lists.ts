@@ -39,6 +39,8 @@ interface Shelf {
 }
 
 const QUIET_MS = 100;
+/** Lists that players ask for first; the others are written ahead once somebody has asked for them. */
+const ALWAYS_AHEAD: readonly ListKind[] = ['live', 'playlist'];
 const MAX_SELECTION_BYTES = 64 * 1024 * 1024;
 /** Below this, compression saves less than a packet. */
 const MIN_GZIP_BYTES = 1_024;
@@ -80,7 +82,7 @@ export class Lists {
     this.#timer = setTimeout(() => this.#writeAhead(), this.#options.quietMs ?? QUIET_MS).unref();
   }
 
-  /** Writes the list that every player asks for before anybody does. */
+  /** Writes the lists that players ask for first, before anybody does. */
   warm(): void {
     this.#writeAhead();
   }
@@ -180,7 +182,7 @@ export class Lists {
   }
 
   #writeAhead(): void {
-    const kinds = new Set<ListKind>(['live', ...this.#shelves.keys()]);
+    const kinds = new Set<ListKind>([...ALWAYS_AHEAD, ...this.#shelves.keys()]);
     for (const kind of kinds) {
       this.#current(kind).catch((error: unknown) => {
         if (!this.#closed) this.#options.onFailure(kind, error);

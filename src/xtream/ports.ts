@@ -1,5 +1,6 @@
 /** What the Xtream API needs from accounts, catalogue and guide: no more than it uses of each. */
 import type { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
 import type { StreamSpec } from '../shared/stream-spec.ts';
 
 /** Whether an account may watch, and if not, why. */
@@ -50,19 +51,23 @@ export interface XtreamProgramme {
   readonly description: string | null;
 }
 
-/** Which programmes are wanted: those that run at any moment from `from` until `to`, the earliest first. */
+/** Which programmes are wanted: those that are on at some time between two. */
 export interface ProgrammeWindow {
-  readonly from: number;
-  readonly to?: number;
+  readonly fromS: number;
+  readonly toS?: number;
   readonly limit?: number;
 }
 
+/** How the bytes of a guide are sent. */
+export type GuideEncoding = 'identity' | 'gzip';
+
 /** A guide in XMLTV, for everybody who may see the same channels. */
 export interface GuideDocument {
-  /** Changes with the contents; quoted, as the header has it. */
-  readonly etag: string;
-  readonly plain: Uint8Array;
-  readonly gzip: Uint8Array;
+  /** Change with the contents; quoted, as the header has them. */
+  readonly etags: Readonly<Record<GuideEncoding, string>>;
+  readonly lastModified: Date;
+  readonly bytes: Readonly<Record<GuideEncoding, number>>;
+  open(encoding: GuideEncoding): Readable;
 }
 
 /** A stream that an account is about to watch. */
@@ -101,9 +106,10 @@ export interface CatalogPort {
 
 /** What is on. */
 export interface GuidePort {
+  /** In their order. */
   programmes(channelId: number, window: ProgrammeWindow): readonly XtreamProgramme[];
-  /** @param categoryIds of the channels in it; null is all of them */
-  document(categoryIds: readonly number[] | null): Promise<GuideDocument | undefined>;
+  /** The document of all channels, or of those in some categories. */
+  xmltvFor(selection: 'all' | { categoryIds: readonly number[] }): Promise<GuideDocument>;
 }
 
 /** Whether an account may watch what is in a category. */

@@ -87,7 +87,7 @@ function sow(dataDir: string, { categories, channels, programmes }: Seed): Promi
     if (infohash !== undefined) source.run(id, infohash);
   }
   connection.exec(
-    `INSERT INTO guide_sources (id, name, url, interval_s, enabled) VALUES (1, 'test', 'http://g.invalid/', 86400, 0)`,
+    `INSERT INTO guide_sources (id, name, url, interval_s, last_run_at) VALUES (1, 'test', 'http://g.invalid/', 86400, unixepoch())`,
   );
   const guideChannel = connection.prepare(
     `INSERT OR IGNORE INTO guide_channels (id, guide_source_id, xmltv_id, names) VALUES (?, 1, ?, '[]')`,
