@@ -122,7 +122,14 @@ export class Gateway {
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
       login,
-      directory: new StreamDirectory(this.#shards, this.#engines, resolver, this.#viewers, readers),
+      directory: new StreamDirectory(
+        this.#shards,
+        this.#engines,
+        resolver,
+        this.#viewers,
+        readers,
+        config.httpUserAgent,
+      ),
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,

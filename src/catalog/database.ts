@@ -81,3 +81,17 @@ function migrate(connection: Connection.Database): void {
     }
   }
 }
+
+/** Runs work that is done as a whole or not at all. It may be part of a larger such work. */
+export function inTransaction<T>(connection: Connection.Database, work: () => T): T {
+  if (connection.inTransaction) return work();
+  connection.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    connection.exec('COMMIT');
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.exec('ROLLBACK'); // SQLite may have done so itself.
+    throw error;
+  }
+}

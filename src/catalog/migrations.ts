@@ -19,7 +19,8 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       configured INTEGER NOT NULL DEFAULT 0,
       etag TEXT,
       last_modified TEXT,
-      last_run_at INTEGER
+      last_run_at INTEGER,
+      guide_urls TEXT NOT NULL DEFAULT '[]'
     )`,
     `CREATE TABLE import_runs (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -67,6 +68,21 @@ export const MIGRATIONS: readonly (readonly string[])[] = [
       import_id INTEGER REFERENCES imports(id) ON DELETE SET NULL
     )`,
     'CREATE INDEX sources_by_channel ON sources (channel_id, rank)',
+    'CREATE INDEX sources_by_import ON sources (import_id)',
+    // Channels that an administrator deleted: imports must not bring them back.
+    `CREATE TABLE import_omissions (
+      import_id INTEGER NOT NULL REFERENCES imports(id) ON DELETE CASCADE,
+      import_key TEXT NOT NULL,
+      PRIMARY KEY (import_id, import_key)
+    ) WITHOUT ROWID`,
+    // Which category a list's group became: it stays that one when it is renamed.
+    `CREATE TABLE import_groups (
+      import_id INTEGER NOT NULL REFERENCES imports(id) ON DELETE CASCADE,
+      group_key TEXT NOT NULL,
+      category_id INTEGER NOT NULL REFERENCES categories(id) ON DELETE CASCADE,
+      PRIMARY KEY (import_id, group_key)
+    ) WITHOUT ROWID`,
+    'CREATE INDEX import_groups_by_category ON import_groups (category_id)',
     `CREATE TABLE guide_sources (
       id INTEGER PRIMARY KEY AUTOINCREMENT,
       name TEXT NOT NULL,

@@ -65,6 +65,21 @@ export interface ImportTable {
   etag: string | null;
   last_modified: string | null;
   last_run_at: number | null;
+  /** JSON list of the programme guides that the list names. */
+  guide_urls: Generated<string>;
+}
+
+/** A channel of a list that an administrator deleted. */
+export interface ImportOmissionTable {
+  import_id: number;
+  import_key: string;
+}
+
+/** The category that a group of a list became. */
+export interface ImportGroupTable {
+  import_id: number;
+  group_key: string;
+  category_id: number;
 }
 
 /** One reading of a list, finished or not. */
@@ -183,6 +198,8 @@ export interface Tables {
   sources: SourceTable;
   imports: ImportTable;
   import_runs: ImportRunTable;
+  import_omissions: ImportOmissionTable;
+  import_groups: ImportGroupTable;
   guide_sources: GuideSourceTable;
   guide_channels: GuideChannelTable;
   programmes: ProgrammeTable;

@@ -44,15 +44,20 @@ export function httpStreamKey([{ url, headers }]: HttpSelection): StreamKey {
     .digest('hex')}`;
 }
 
-/** Writes an address the one way that all its spellings share. */
-function parseUrl(raw: string): string {
-  if (raw.length > MAX_URL_CHARS) throw malformed(`'url' is longer than ${MAX_URL_CHARS} characters.`);
+/** Writes an address the one way that all its spellings share; undefined when it is none that can be read. */
+export function canonicalHttpUrl(raw: string): string | undefined {
   // A scheme without slashes would do for URL, and so would line breaks in the middle.
-  if (!/^https?:\/\/[^\s\p{Cc}]+$/iu.test(raw) || !URL.canParse(raw))
-    throw malformed("'url' must be an absolute http or https address.");
+  if (raw.length > MAX_URL_CHARS || !/^https?:\/\/[^\s\p{Cc}]+$/iu.test(raw) || !URL.canParse(raw)) return undefined;
   const url = new URL(raw);
   url.hash = '';
   return url.href;
+}
+
+function parseUrl(raw: string): string {
+  if (raw.length > MAX_URL_CHARS) throw malformed(`'url' is longer than ${MAX_URL_CHARS} characters.`);
+  const url = canonicalHttpUrl(raw);
+  if (url === undefined) throw malformed("'url' must be an absolute http or https address.");
+  return url;
 }
 
 function parseHeaders(query: URLSearchParams, userAgent: string): Record<string, string> {

@@ -53,7 +53,7 @@ const SELECTOR_PARAMS: Readonly<Record<string, SelectorKind>> = {
  * Options of the engine's getstream call that a viewer may set (acestream-engine-api 3.3). The others concern the
  * session, which is the gateway's, or are unknown: passing those on would split one content into two streams.
  */
-const OPTION_PARAMS = new Set([
+export const ENGINE_OPTIONS: ReadonlySet<string> = new Set([
   'transcode_audio',
   'transcode_mp3',
   'transcode_ac3',
@@ -67,6 +67,11 @@ const OPTION_PARAMS = new Set([
 
 const MAX_VALUE_CHARS = 2048;
 const HASH = /^[0-9a-f]{40}$/;
+
+/** Whether a text is a magnet link that names a content. */
+export function isMagnet(text: string): boolean {
+  return text.length <= MAX_VALUE_CHARS && /^magnet:\?(.*&)?xt=urn:btih:([0-9a-z]{32}|[0-9a-f]{40})(&|$)/i.test(text);
+}
 
 function parseValue(param: string, kind: SelectorKind, raw: string): string {
   const value = raw.trim();
@@ -85,8 +90,7 @@ function parseValue(param: string, kind: SelectorKind, raw: string): string {
       return value;
     }
     case 'magnet': {
-      if (!/^magnet:\?(.*&)?xt=urn:btih:([0-9a-z]{32}|[0-9a-f]{40})(&|$)/i.test(value))
-        throw malformed('must be a magnet link with a btih hash');
+      if (!isMagnet(value)) throw malformed('must be a magnet link with a btih hash');
       return value;
     }
   }
@@ -112,7 +116,7 @@ export function parseSelection(query: URLSearchParams): Selection {
   const kind = SELECTOR_PARAMS[param]!;
   const options: Record<string, string> = {};
   for (const [name, value] of [...query].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    if (!OPTION_PARAMS.has(name)) continue;
+    if (!ENGINE_OPTIONS.has(name)) continue;
     if (value.length > 64) throw new SluiceError('selector_malformed', `'${name}' is longer than 64 characters.`);
     options[name] = value;
   }
