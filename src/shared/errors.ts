@@ -38,6 +38,7 @@ const CATALOGUE = {
   recovery_failed: { status: 504, retryAfterSeconds: 5 },
   guide_not_xmltv: { status: 502, retryAfterSeconds: 0 },
   guide_truncated: { status: 502, retryAfterSeconds: 0 },
+  guide_empty: { status: 502, retryAfterSeconds: 0 },
   guide_too_large: { status: 502, retryAfterSeconds: 0 },
   stream_closed: { status: 503, retryAfterSeconds: 5 },
   viewers_full: { status: 503, retryAfterSeconds: 10 },
