@@ -5,6 +5,7 @@
  */
 import { type Database, inTransaction } from '../../../src/catalog/database.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
+import { CHUNK_ROWS, yielding } from './chunks.ts';
 import type { Validators } from './open-guide.ts';
 
 type Connection = Database['connection'];
@@ -15,6 +16,8 @@ export interface Application {
   readonly nowS: number;
   /** Whether what the guide doesn't mention is gone: not if it was cut off. */
   readonly isComplete: boolean;
+  /** Whether the source was never read: nobody sees anything of it before this is done. */
+  readonly isFirst: boolean;
   /** Kept for the next reading. */
   readonly validators: Validators;
 }
@@ -37,22 +40,40 @@ const LONGEST_S = 7 * 86_400;
  * Applies what `staging` has to the source.
  * @throws SluiceError `catalog_not_found` when the source was removed meanwhile
  */
-export function applyStaging(connection: Connection, application: Application): Applied {
+export async function applyStaging(connection: Connection, application: Application): Promise<Applied> {
+  try {
+    return await apply(connection, application);
+  } catch (error) {
+    // Its channels went with it, in between two chunks.
+    if ((error as { code?: string }).code === 'SQLITE_CONSTRAINT_FOREIGNKEY') throw sourceGone(error);
+    throw error;
+  }
+}
+
+function sourceGone(cause?: unknown): SluiceError {
+  return new SluiceError('catalog_not_found', 'There is no such guide any more.', { cause });
+}
+
+async function apply(connection: Connection, application: Application): Promise<Applied> {
   compare(connection, application);
-  const count = (sql: string): number => (connection.prepare(sql).get() as { count: number }).count;
   const changes = {
-    added: count('SELECT COUNT(*) AS count FROM staging.differing WHERE is_new'),
-    changed: count('SELECT COUNT(*) AS count FROM staging.differing WHERE NOT is_new'),
+    added: numberIn(connection, 'SELECT COUNT(*) FROM staging.differing WHERE is_new'),
+    changed: numberIn(connection, 'SELECT COUNT(*) FROM staging.differing WHERE NOT is_new'),
   };
+  if (application.isFirst) await prefill(connection, application.sourceId);
   const removed = inTransaction(connection, () => {
     const { sourceId, validators, nowS } = application;
     const { changes: sources } = connection
       .prepare('UPDATE guide_sources SET etag = ?, last_modified = ?, last_run_at = ?, problem = NULL WHERE id = ?')
       .run(validators.etag, validators.lastModified, nowS, sourceId);
-    if (sources === 0) throw new SluiceError('catalog_not_found', 'There is no such guide any more.');
+    if (sources === 0) throw sourceGone();
     return write(connection, application);
   });
   return { ...changes, removed };
+}
+
+function numberIn(connection: Connection, sql: string): number {
+  return (connection.prepare(sql).pluck().all() as [number])[0];
 }
 
 /** Finds out what differs, which takes no lock: only this job writes the programmes of its source. */
@@ -85,36 +106,57 @@ function compare(connection: Connection, { sourceId, nowS, isComplete }: Applica
     .run();
 }
 
+/**
+ * Writes the programmes of a source that is read for the first time, a few thousand at once: hundreds of thousands in one
+ * transaction would lock everybody out for seconds. Sources count for nothing until they were read to their end.
+ */
+async function prefill(connection: Connection, sourceId: number): Promise<void> {
+  inTransaction(connection, () => writeChannels(connection, sourceId));
+  const last = numberIn(connection, 'SELECT COALESCE(MAX(rowid), 0) FROM staging.differing');
+  const insert = connection.prepare(insertDiffering('WHERE d.rowid > @from AND d.rowid <= @to'));
+  for (let from = 0; from < last; from += CHUNK_ROWS) await yielding(() => insert.run({ from, to: from + CHUNK_ROWS }));
+  connection.exec('DELETE FROM staging.differing');
+}
+
 function write(connection: Connection, { sourceId, nowS, isComplete }: Application): number {
-  const run = (sql: string, values: Record<string, number> = {}): number => connection.prepare(sql).run(values).changes;
-  run(
-    `INSERT INTO guide_channels (guide_source_id, xmltv_id, names, icon_url)
-     SELECT @sourceId, xmltv_id, names, icon_url FROM staging.channels WHERE true
-     ON CONFLICT (guide_source_id, xmltv_id) DO UPDATE SET names = excluded.names, icon_url = excluded.icon_url
-     WHERE names IS NOT excluded.names OR icon_url IS NOT excluded.icon_url`,
-    { sourceId },
-  );
-  run(`UPDATE staging.channels SET guide_channel_id = ${CHANNEL_ID} WHERE guide_channel_id IS NULL`, { sourceId });
-  let removed = run(
-    'DELETE FROM programmes WHERE (guide_channel_id, start_at) IN (SELECT guide_channel_id, start_at FROM staging.gone)',
-  );
-  run(
-    `INSERT INTO programmes (guide_channel_id, start_at, ${COLUMNS.join(', ')})
-     SELECT c.guide_channel_id, s.start_at, ${COLUMNS.map(name => `s.${name}`).join(', ')}
-     FROM staging.differing AS d
-     CROSS JOIN staging.channels AS c ON c.id = d.channel_id
-     CROSS JOIN staging.programmes AS s ON s.channel_id = d.channel_id AND s.start_at = d.start_at
-     WHERE true
-     ON CONFLICT (guide_channel_id, start_at) DO UPDATE SET ${COLUMNS.map(name => `${name} = excluded.${name}`).join(', ')}`,
-  );
+  writeChannels(connection, sourceId);
+  const { changes } = connection
+    .prepare(
+      'DELETE FROM programmes WHERE (guide_channel_id, start_at) IN (SELECT guide_channel_id, start_at FROM staging.gone)',
+    )
+    .run();
+  connection.prepare(insertDiffering('WHERE true')).run();
   // What was on when the new guide begins ends there.
-  run(
+  connection.exec(
     `UPDATE programmes SET stop_at = c.first_at FROM staging.channels AS c
      WHERE programmes.guide_channel_id = c.guide_channel_id AND programmes.start_at >= c.first_at - ${LONGEST_S}
        AND programmes.start_at < c.first_at AND programmes.stop_at > c.first_at`,
   );
-  if (isComplete) removed += forgetChannels(connection, sourceId, nowS);
-  return removed;
+  return changes + (isComplete ? forgetChannels(connection, sourceId, nowS) : 0);
+}
+
+function writeChannels(connection: Connection, sourceId: number): void {
+  connection
+    .prepare(
+      `INSERT INTO guide_channels (guide_source_id, xmltv_id, names, icon_url)
+       SELECT @sourceId, xmltv_id, names, icon_url FROM staging.channels WHERE true
+       ON CONFLICT (guide_source_id, xmltv_id) DO UPDATE SET names = excluded.names, icon_url = excluded.icon_url
+       WHERE names IS NOT excluded.names OR icon_url IS NOT excluded.icon_url`,
+    )
+    .run({ sourceId });
+  connection
+    .prepare(`UPDATE staging.channels SET guide_channel_id = ${CHANNEL_ID} WHERE guide_channel_id IS NULL`)
+    .run({ sourceId });
+}
+
+function insertDiffering(where: string): string {
+  return `INSERT INTO programmes (guide_channel_id, start_at, ${COLUMNS.join(', ')})
+    SELECT c.guide_channel_id, s.start_at, ${COLUMNS.map(name => `s.${name}`).join(', ')}
+    FROM staging.differing AS d
+    CROSS JOIN staging.channels AS c ON c.id = d.channel_id
+    CROSS JOIN staging.programmes AS s ON s.channel_id = d.channel_id AND s.start_at = d.start_at
+    ${where}
+    ON CONFLICT (guide_channel_id, start_at) DO UPDATE SET ${COLUMNS.map(name => `${name} = excluded.${name}`).join(', ')}`;
 }
 
 /** Forgets channels that the guide has no more. Those that somebody chose by hand stay, without a future. */

@@ -2,15 +2,14 @@
 import { rmSync } from 'node:fs';
 import { type Database, openDatabase } from '../../../src/catalog/database.ts';
 import type { PruneRequest, RemoveRequest } from '../../../src/guide/guide-job.ts';
+import { CHUNK_ROWS, yielding } from './chunks.ts';
 import { stagingPath } from './import.ts';
-
-const CHUNK_ROWS = 5_000;
 
 /** Forgets programmes that ended before a time. */
 export async function pruneProgrammes({ database, endedBeforeS }: PruneRequest): Promise<{ removed: number }> {
   const catalog = openDatabase(database);
   try {
-    return { removed: deleteProgrammes(catalog, 'stop_at < ?', endedBeforeS) };
+    return { removed: await deleteProgrammes(catalog, 'stop_at < ?', endedBeforeS) };
   } finally {
     await catalog.close();
   }
@@ -20,7 +19,7 @@ export async function pruneProgrammes({ database, endedBeforeS }: PruneRequest):
 export async function removeSource({ database, sourceId }: RemoveRequest): Promise<{ removed: number }> {
   const catalog = openDatabase(database);
   try {
-    const removed = deleteProgrammes(
+    const removed = await deleteProgrammes(
       catalog,
       'guide_channel_id IN (SELECT id FROM guide_channels WHERE guide_source_id = ?)',
       sourceId,
@@ -33,13 +32,13 @@ export async function removeSource({ database, sourceId }: RemoveRequest): Promi
   }
 }
 
-function deleteProgrammes({ connection }: Database, condition: string, value: number): number {
+async function deleteProgrammes({ connection }: Database, condition: string, value: number): Promise<number> {
   const chunk = connection.prepare(
     `DELETE FROM programmes WHERE (guide_channel_id, start_at) IN
        (SELECT guide_channel_id, start_at FROM programmes WHERE ${condition} LIMIT ${CHUNK_ROWS})`,
   );
   for (let removed = 0; ; ) {
-    const { changes } = chunk.run(value);
+    const { changes } = await yielding(() => chunk.run(value));
     removed += changes;
     if (changes < CHUNK_ROWS) return removed;
   }

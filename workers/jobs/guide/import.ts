@@ -29,8 +29,10 @@ export async function importGuide(
   try {
     const { connection } = catalog;
     const source = connection
-      .prepare('SELECT url, etag, last_modified FROM guide_sources WHERE id = ?')
-      .get(sourceId) as { url: string; etag: string | null; last_modified: string | null } | undefined;
+      .prepare('SELECT url, etag, last_modified, last_run_at FROM guide_sources WHERE id = ?')
+      .get(sourceId) as
+      | { url: string; etag: string | null; last_modified: string | null; last_run_at: number | null }
+      | undefined;
     if (source === undefined) throw new SluiceError('catalog_not_found', 'There is no such guide.');
     const known = { etag: source.etag, lastModified: source.last_modified };
     return await withGuide(source.url, known, options, async guide => {
@@ -46,7 +48,8 @@ export async function importGuide(
         // One that was cut off is read again, whatever its server says about changes.
         const { etag, lastModified } = isComplete ? guide : { etag: null, lastModified: null };
         const validators = { etag, lastModified };
-        return { state: 'done', ...counts, ...applyStaging(connection, { sourceId, nowS, isComplete, validators }) };
+        const application = { sourceId, nowS, isComplete, isFirst: source.last_run_at === null, validators };
+        return { state: 'done', ...counts, ...(await applyStaging(connection, application)) };
       } finally {
         staging.close();
       }

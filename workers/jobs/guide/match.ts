@@ -57,7 +57,7 @@ function* candidates(
       `SELECT g.id, g.xmltv_id AS xmltvId, g.names
        FROM guide_channels AS g JOIN guide_sources AS s ON s.id = g.guide_source_id
        LEFT JOIN json_each(@order) AS o ON o.value = s.id
-       WHERE s.enabled = 1
+       WHERE s.enabled = 1 AND s.last_run_at IS NOT NULL
          AND EXISTS (SELECT 1 FROM programmes AS p WHERE p.guide_channel_id = g.id AND p.stop_at > @nowS)
        ORDER BY o.key IS NULL, o.key, s.id, g.id`,
     )
