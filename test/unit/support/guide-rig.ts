@@ -1,10 +1,13 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { CatalogEvents } from '../../../src/catalog/catalog-events.ts';
 import { Channels } from '../../../src/catalog/channels.ts';
 import { type Database, openDatabase } from '../../../src/catalog/database.ts';
+import type { GuideEvents } from '../../../src/guide/guide-events.ts';
 import type { GuideJobs, GuideRequest, ReadingOptions } from '../../../src/guide/guide-job.ts';
+import type { CpuPool, JobOptions } from '../../../src/jobs/cpu-pool.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import guideJob from '../../../workers/jobs/guide.job.ts';
 
@@ -117,4 +120,44 @@ export class GuideRig {
 /** A time some hours from {@link NOW_S}, as XMLTV writes it. */
 export function at(hours: number): string {
   return `${new Date((NOW_S + hours * HOUR_S) * 1000).toISOString().replace(/[-T:]/g, '').slice(0, 14)} +0000`;
+}
+
+/** A pool whose jobs run in the test's thread. Those that are aborted fail at once, as in the pool, but go on unseen. */
+export class InlineJobs implements Pick<CpuPool, 'run'> {
+  readonly #running = new Set<Promise<unknown>>();
+
+  async run<Answer>(_name: string, request: object, { signal, onProgress }: JobOptions = {}): Promise<Answer> {
+    const progress = { postMessage: (message: unknown): void => onProgress?.(message) };
+    const job = guideJob({ request: request as GuideRequest, progress }) as Promise<Answer>;
+    const settled = job.then(
+      () => {},
+      () => {},
+    );
+    this.#running.add(settled);
+    void settled.then(() => this.#running.delete(settled));
+    const ended = signal === undefined ? new Promise<never>(() => {}) : once(signal, 'abort');
+    return await Promise.race([job, ended.then(() => Promise.reject(new Error('the thread was ended')))]);
+  }
+
+  /** Resolves when no job runs. */
+  async idle(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+}
+
+/** What a guide told, in order. */
+export class RecordedEvents implements GuideEvents {
+  readonly told: string[] = [];
+  guideRead({ source, answer }: Parameters<GuideEvents['guideRead']>[0]): void {
+    this.told.push(`${source.name} ${answer.state}`);
+  }
+  guideFailed({ source, failure }: Parameters<GuideEvents['guideFailed']>[0]): void {
+    this.told.push(`${source.name} ${failure.code}`);
+  }
+  guideMatched({ matched }: Parameters<GuideEvents['guideMatched']>[0]): void {
+    this.told.push(`${matched} matched`);
+  }
+  guideBroken(error: unknown): void {
+    this.told.push(`broken: ${String(error)}`);
+  }
 }

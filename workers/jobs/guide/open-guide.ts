@@ -60,6 +60,7 @@ async function withFile<Result>(
   const etag = `${facts.size}-${facts.mtimeMs}`;
   if (etag === known.etag) return await use({ isUnchanged: true });
   const stream = createReadStream(path, { highWaterMark: 256 << 10 });
+  stream.on('error', () => {}); // Whoever reads it hears of it, even if it comes before that.
   try {
     return await use({ isUnchanged: false, etag, lastModified: null, body: readable(stream) });
   } finally {
