@@ -28,6 +28,7 @@ const END_OF: Readonly<Record<string, RegExp>> = Object.fromEntries(
     return [opening, new RegExp(`${closing}(?= ?(?:,|$|${KEY} ?=))| (?=${KEY} ?= ?["'“])`, 'g')];
   }),
 );
+const QUOTES = /["“”„]/g;
 const END_OF_BARE = new RegExp(`,| (?=${KEY} ?=)|$`, 'g');
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', quot: '"', apos: "'", '#39': "'", lt: '<', gt: '>' };
 
@@ -81,11 +82,15 @@ function bare(text: string, start: number): Span {
 function within(text: string, start: number, closing: RegExp): Span {
   closing.lastIndex = start;
   const end = closing.exec(text);
-  if (end !== null) return [start, end.index, end.index + 1];
-  // Nothing closes it, so nothing but the comma can tell where the title begins.
+  if (end !== null && end[0] !== ' ') return [start, end.index, end.index + 1];
+  // Nothing closes it before the next attribute, or else before the comma, which then begins the title.
   const comma = text.indexOf(',', start);
-  const at = comma < 0 ? text.length : comma;
-  return [start, at, at];
+  const next = end?.index ?? (comma < 0 ? text.length : comma);
+  const [only, ...more] = text.slice(start, next).matchAll(QUOTES);
+  // A single quote closes it after all, and what follows is out of place; several are part of a name.
+  return only !== undefined && more.length === 0
+    ? [start, start + only.index, start + only.index + 1]
+    : [start, next, next];
 }
 
 function nextToken(text: string, at: number): number {
@@ -99,8 +104,13 @@ function matchAt(pattern: RegExp, text: string, at: number): RegExpExecArray | u
   return pattern.exec(text) ?? undefined;
 }
 
+/** Undoes escapes, and takes away quotes around the value that have no place there, but not those of a name in it. */
 function cleanValue(raw: string): string {
-  return unescaped(raw.replace(/\\(["'])/g, '$1').replace(/^["“”„]+|["“”]+$/g, ''));
+  const value = raw.trim().replace(/\\(["'])/g, '$1');
+  const [, inner] = value.match(/^["“”„]+([^"“”„]*)["“”]+$/) ?? [];
+  if (inner !== undefined) return unescaped(inner);
+  const isOdd = [...value.matchAll(QUOTES)].length % 2 === 1;
+  return unescaped(isOdd ? value.replace(/^["“”„]|["“”]$/, '') : value);
 }
 
 function cleanTitle(raw: string): string {

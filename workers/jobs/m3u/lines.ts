@@ -5,7 +5,8 @@ import { TextDecoder } from 'node:util';
 const LF = 0x0a;
 const CR = 0x0d;
 
-const WINDOWS_1252 = new TextDecoder('windows-1252');
+/** What Windows-1252 has where Latin-1 has control characters. Node takes the one for the other, at least up to 20. */
+const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ';
 
 /** Gets every line that is not empty; of one that is too long, the beginning. */
 export type LineHandler = (line: string, isCut: boolean) => void;
@@ -77,8 +78,12 @@ export class LineCutter {
 
 /** Each line by itself: lists are glued together from others, and not all of those were UTF-8. */
 function decode(line: Buffer): string {
-  const text = isUtf8(line) ? line.toString('utf8') : WINDOWS_1252.decode(line);
+  const text = isUtf8(line) ? line.toString('utf8') : fromWindows1252(line);
   return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+}
+
+function fromWindows1252(line: Buffer): string {
+  return line.toString('latin1').replace(/[\x80-\x9f]/g, char => WINDOWS_1252[char.charCodeAt(0) - 0x80]!);
 }
 
 function utf16Of(chunk: Buffer): TextDecoder | undefined {
