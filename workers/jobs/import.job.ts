@@ -1,5 +1,4 @@
 /** The job that reads one list of channels into the catalogue, or says what that would change. */
-import type { MessagePort } from 'node:worker_threads';
 import { openDatabase } from '../../src/catalog/database.ts';
 import type { ImportAnswer, ImportProgress, ImportRequest } from '../../src/catalog/import-run.ts';
 import { SluiceError } from '../../src/shared/errors.ts';
@@ -8,7 +7,8 @@ import { runImport } from './import/import.ts';
 /** What the pool hands over. */
 export interface ImportTask {
   request: ImportRequest;
-  progress?: Pick<MessagePort, 'postMessage'>;
+  /** Takes what is told while the job works. */
+  progress?: { postMessage(message: ImportProgress): void };
 }
 
 /** Runs the import. It answers failures, which would lose their codes if they were thrown from one thread to another. */
