@@ -1,6 +1,14 @@
 /** The composition root: builds the parts in order and closes them in reverse. */
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AdminLogin, adminPasswordHash } from './auth/admin-login.ts';
+import { CatalogEvents } from './catalog/catalog-events.ts';
+import { Categories } from './catalog/categories.ts';
+import { Channels } from './catalog/channels.ts';
+import { type Database, openDatabase } from './catalog/database.ts';
+import { databasePath } from './catalog/database-path.ts';
+import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
@@ -9,6 +17,7 @@ import { Resolver } from './engine/resolver.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
+import { CpuPool } from './jobs/cpu-pool.ts';
 import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
@@ -45,6 +54,13 @@ export class Gateway {
   readonly #shards: ShardPool;
   readonly #viewers: Viewers;
   readonly #server: HttpServer;
+  readonly #database: Database;
+  readonly #jobs = new CpuPool();
+  /** Tells of every change of the catalogue. */
+  readonly catalogEvents = new CatalogEvents();
+  readonly categories: Categories;
+  readonly channels: Channels;
+  readonly imports: Imports;
   #closing: Promise<void> | undefined;
   /** Port the gateway listens on. */
   port = 0;
@@ -54,6 +70,7 @@ export class Gateway {
     libc: typeof Libc | undefined,
     demo: Demo | undefined,
     login: AdminLogin,
+    database: Database,
   ) {
     const { config, log, version, onFatal } = options;
     this.#config = config;
@@ -62,6 +79,18 @@ export class Gateway {
     this.#demo = demo;
     const metrics = new Metrics();
     const journal = new Journal(log, metrics);
+    this.#database = database;
+    this.categories = new Categories(database, this.catalogEvents);
+    this.channels = new Channels(database, this.catalogEvents);
+    this.imports = new Imports({
+      database,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      jobs: this.#jobs,
+      events: this.catalogEvents,
+      observer: journal,
+      userAgent: config.httpUserAgent,
+      folder: config.dataDir,
+    });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
       shards: config.shards,
@@ -118,7 +147,12 @@ export class Gateway {
       left: (viewer, reason, remaining) =>
         journal.viewerLeft(viewer, reason, readers.bytes(viewer.slot), readers.skips(viewer.slot), remaining),
     });
-    metrics.observe({ shards: this.#shards, engines: this.#engines, viewers: this.#viewers });
+    metrics.observe({
+      shards: this.#shards,
+      engines: this.#engines,
+      viewers: this.#viewers,
+      channels: () => this.channels.counts(),
+    });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
       login,
@@ -156,8 +190,9 @@ export class Gateway {
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
     const login = new AdminLogin(config.adminUsername, hash);
+    const database = await openCatalog(config);
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
-    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, login);
+    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, login, database);
     gateway.#engines.start();
     await gateway.#shards.start();
     try {
@@ -166,6 +201,7 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.imports.start(config.scraperUrls, config.scraperUpdateIntervalMs);
     return gateway;
   }
 
@@ -189,12 +225,16 @@ export class Gateway {
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
+    // Imports end at once: their next run does all of it again.
+    const importsEnded = this.imports.close();
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.#server.close();
-    await Promise.race([Promise.all([this.#engines.close(), this.#demo?.close()]), delay(CLOSING_RESERVE_MS)]);
+    const catalogClosed = importsEnded.then(() => this.#jobs.close()).then(() => this.#database.close());
+    const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
+    await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
   }
 
@@ -229,6 +269,12 @@ export class Gateway {
         notification satisfies never;
     }
   }
+}
+
+async function openCatalog({ databaseUrl, dataDir }: Config): Promise<Database> {
+  const file = databasePath(databaseUrl, dataDir);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return openDatabase(file);
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

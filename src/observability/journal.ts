@@ -1,3 +1,5 @@
+import type { Import, ImportRun } from '../catalog/import-store.ts';
+import type { ImportEvents } from '../catalog/imports.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EngineEvents } from '../engine/engine-pool.ts';
 import type { ErrorCode } from '../shared/errors.ts';
@@ -7,7 +9,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Writes down what happens: one log line and one count for each event. */
-export class Journal implements EngineEvents {
+export class Journal implements EngineEvents, ImportEvents {
   readonly #log: Logger;
   readonly #metrics: Metrics;
 
@@ -126,5 +128,18 @@ export class Journal implements EngineEvents {
 
   leaseFailed({ place }: EngineStatus, code: ErrorCode): void {
     this.#metrics.leaseFailed(place, code);
+  }
+
+  importFinished({ id, name, address }: Import, run: ImportRun, seconds: number): void {
+    const { state, added, changed, removed, skipped, problem } = run;
+    this.#metrics.importFinished(state, seconds);
+    const about = { import: id, name, address, seconds: Math.round(seconds * 10) / 10 };
+    if (state === 'failed') this.#log.warn({ ...about, problem }, 'import failed; the catalogue stays as it was');
+    else if (state === 'unchanged') this.#log.info(about, 'import found its list unchanged');
+    else this.#log.info({ ...about, added, changed, removed, skipped }, 'import done');
+  }
+
+  importCrashed({ id, name }: Import, cause: unknown): void {
+    this.#log.error({ import: id, name, err: cause }, 'import crashed');
   }
 }

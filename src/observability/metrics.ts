@@ -13,6 +13,8 @@ export interface MetricSources {
   shards: ShardPool;
   engines: EnginePool;
   viewers: Viewers;
+  /** How many channels there are. */
+  channels: () => { enabled: number; disabled: number };
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -54,6 +56,8 @@ export class Metrics {
   readonly #outage: Histogram;
   readonly #leases: Counter<'engine'>;
   readonly #leaseFailures: Counter<'engine' | 'code'>;
+  readonly #importRuns: Counter<'state'>;
+  readonly #importTime: Histogram;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
 
   constructor() {
@@ -109,10 +113,23 @@ export class Metrics {
       labelNames: ['engine', 'code'],
       registers,
     });
+    this.#importRuns = new Counter({
+      name: 'sluice_import_runs_total',
+      help: 'Readings of lists of channels, by how they ended',
+      labelNames: ['state'],
+      registers,
+    });
+    for (const state of ['done', 'unchanged', 'failed']) this.#importRuns.inc({ state }, 0);
+    this.#importTime = new Histogram({
+      name: 'sluice_import_seconds',
+      help: 'How long readings of lists took, waiting for a thread included',
+      buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers }: MetricSources): void {
+  observe({ shards, engines, viewers, channels }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -157,8 +174,21 @@ export class Metrics {
         for (const [transport, count] of Object.entries(counts)) this.set({ transport }, count);
       },
     });
+    this.#observeCatalog(channels);
     this.#observeEngines(engines);
     this.#observeShards(shards);
+  }
+
+  #observeCatalog(channels: MetricSources['channels']): void {
+    new Gauge({
+      name: 'sluice_channels',
+      help: 'Channels of the catalogue, by whether viewers get them',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        for (const [state, count] of Object.entries(channels())) this.set({ state }, count);
+      },
+    });
   }
 
   #observeEngines(engines: EnginePool): void {
@@ -266,6 +296,12 @@ export class Metrics {
   streamRecovered(how: RecoveredBy, outageMs: number): void {
     this.#recoveries.inc({ how });
     this.#outage.observe(outageMs / 1000);
+  }
+
+  /** Counts a reading of a list of channels. */
+  importFinished(state: string, seconds: number): void {
+    this.#importRuns.inc({ state });
+    this.#importTime.observe(seconds);
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */
