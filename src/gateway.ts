@@ -12,6 +12,8 @@ import { CatalogEvents } from './catalog/catalog-events.ts';
 import { Categories } from './catalog/categories.ts';
 import { Channels } from './catalog/channels.ts';
 import { type Database, openDatabase } from './catalog/database.ts';
+import { databasePath } from './catalog/database-path.ts';
+import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
@@ -20,6 +22,7 @@ import { Resolver } from './engine/resolver.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
+import { CpuPool } from './jobs/cpu-pool.ts';
 import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
@@ -61,13 +64,15 @@ export class Gateway {
   readonly #database: Database;
   readonly #access: Access;
   readonly #xtream: XtreamFront;
+  readonly #jobs = new CpuPool();
+  /** Tells of every change of the catalogue. */
+  readonly catalogEvents = new CatalogEvents();
+  readonly categories: Categories;
+  readonly channels: Channels;
+  readonly imports: Imports;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
-  /** The groups of channels. */
-  readonly categories: Categories;
-  /** The channels that players are shown. */
-  readonly channels: Channels;
   /** Port the gateway listens on. */
   port = 0;
 
@@ -91,6 +96,17 @@ export class Gateway {
       admin: { username: config.adminUsername, hash: adminHash },
       onLogin: facts => journal.login(facts),
       onLostNotes: error => log.warn({ err: error }, 'who logged in, and when, could not be written down'),
+    });
+    this.categories = new Categories(database, this.catalogEvents);
+    this.channels = new Channels(database, this.catalogEvents);
+    this.imports = new Imports({
+      database,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      jobs: this.#jobs,
+      events: this.catalogEvents,
+      observer: journal,
+      userAgent: config.httpUserAgent,
+      folder: config.dataDir,
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
@@ -163,6 +179,7 @@ export class Gateway {
       viewers: this.#viewers,
       budget: this.#budget,
       sessions: this.sessions,
+      channels: () => this.channels.counts(),
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const directory = new StreamDirectory(
@@ -173,12 +190,9 @@ export class Gateway {
       readers,
       config.httpUserAgent,
     );
-    const events = new CatalogEvents();
-    this.categories = new Categories(database, events);
-    this.channels = new Channels(database, events);
     this.#xtream = new XtreamFront({
-      databasePath: databasePath(config),
-      events,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      events: this.catalogEvents,
       categories: this.categories,
       channels: this.channels,
       directory,
@@ -219,8 +233,7 @@ export class Gateway {
     const { config, log } = options;
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const database = openDatabase(databasePath(config));
+    const database = await openCatalog(config);
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
     const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
     gateway.#engines.start();
@@ -232,6 +245,7 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.imports.start(config.scraperUrls, config.scraperUpdateIntervalMs);
     return gateway;
   }
 
@@ -275,15 +289,22 @@ export class Gateway {
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
+    // Imports end at once: their next run does all of it again.
+    const importsEnded = this.imports.close();
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.sessions.close();
     this.#server.close();
-    const closing = [this.#engines.close(), this.#demo?.close(), this.#access.close(), this.#xtream.close()];
-    await Promise.race([Promise.all(closing), delay(CLOSING_RESERVE_MS)]);
-    await this.#database.close();
+    const readersEnded = Promise.all([
+      importsEnded.then(() => this.#jobs.close()),
+      this.#access.close(),
+      this.#xtream.close(),
+    ]);
+    const catalogClosed = readersEnded.then(() => this.#database.close());
+    const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
+    await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
   }
 
@@ -320,9 +341,10 @@ export class Gateway {
   }
 }
 
-/** The file of accounts and catalogue. */
-function databasePath({ dataDir }: Config): string {
-  return path.join(dataDir, 'sluice.db');
+async function openCatalog({ databaseUrl, dataDir }: Config): Promise<Database> {
+  const file = databasePath(databaseUrl, dataDir);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return openDatabase(file);
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

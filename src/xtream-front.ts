@@ -3,10 +3,10 @@
 import type { CatalogEvents } from './catalog/catalog-events.ts';
 import type { Categories } from './catalog/categories.ts';
 import type { Channels } from './catalog/channels.ts';
+import { guideIdOf } from './guide/guide-id.ts';
 import { CpuPool } from './jobs/cpu-pool.ts';
 import type { Logger } from './observability/log.ts';
 import type { StreamDirectory } from './viewers/stream-directory.ts';
-import { guideIdOf } from './xtream/guide-id.ts';
 import type { ListRequest } from './xtream/list-kinds.ts';
 import { Lists } from './xtream/lists.ts';
 import { NO_GUIDE } from './xtream/no-guide.ts';
@@ -53,7 +53,7 @@ export class XtreamFront {
       catalog: {
         channel: id => {
           const channel = channels.get(id);
-          return channel && { ...channel, guideId: guideIdOf({ id, guide_id: channel.guideId }) };
+          return channel && { ...channel, guideId: guideIdOf(channel) };
         },
         categories: () => categories.list(),
         specFor: id => directory.channelSpecFor(channels.get(id) ?? { sources: [] }),

@@ -130,6 +130,22 @@ describe('the dependency rule', () => {
     ).toEqual([]);
   });
 
+  it('workers/jobs imports only src/shared, src/catalog, src/guide, src/upstream, src/xtream and itself', () => {
+    expect(
+      offenders(
+        /^workers\/jobs\//,
+        ({ target }) =>
+          !isOurs(target) || /^(src\/(shared|catalog|guide|upstream|xtream)|workers\/jobs)\//.test(target),
+      ),
+    ).toEqual([]);
+  });
+
+  it('src/catalog imports only src/shared and itself', () => {
+    expect(
+      offenders(/^src\/catalog\//, ({ target }) => !isOurs(target) || /^src\/(shared|catalog)\//.test(target)),
+    ).toEqual([]);
+  });
+
   it('src/upstream imports only src/shared and itself', () => {
     expect(
       offenders(/^src\/upstream\//, ({ target }) => !isOurs(target) || /^src\/(shared|upstream)\//.test(target)),
