@@ -151,4 +151,19 @@ describe('an account with one connection', () => {
     viewer.socket.resetAndDestroy();
     await until('the session to be over', async () => (await sessionsOf()) === 0, 2_000);
   });
+
+  it('refuses another device where the operator wants it so, and tells it why', async () => {
+    const strict = await startXtream(undefined, { SESSION_POLICY: 'refuse' });
+    try {
+      await strict.gateway.accounts.create({ ...SOLO, maxConnections: 1 });
+      const first = new Viewer(strict.port, live('101.ts', SOLO));
+      await first.more(50);
+      const second = await strict.ask(live('102.ts', SOLO), { headers: { 'User-Agent': 'another device' } });
+      expect([second.status, await second.json()]).toMatchObject([403, { error: { code: 'sessions_full' } }]);
+      await first.more(50);
+      first.leave();
+    } finally {
+      await strict.close();
+    }
+  });
 });
