@@ -3,6 +3,7 @@ import type { ShardPool } from '../cluster/shard-pool.ts';
 import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
+import type { Guide } from '../guide/guide.ts';
 import type { ErrorCode } from '../shared/errors.ts';
 import { DETACH_REASONS, RECOVERED_BY, type RecoveredBy, STREAM_STATES } from '../shared/protocol.ts';
 import type { ShardCounter } from '../shared/reader-table.ts';
@@ -15,6 +16,7 @@ export interface MetricSources {
   viewers: Viewers;
   /** How many channels there are. */
   channels: () => { enabled: number; disabled: number };
+  guide: Pick<Guide, 'totals'>;
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -58,6 +60,7 @@ export class Metrics {
   readonly #leaseFailures: Counter<'engine' | 'code'>;
   readonly #importRuns: Counter<'state'>;
   readonly #importTime: Histogram;
+  readonly #guideRuns: Counter<'state'>;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
 
   constructor() {
@@ -126,10 +129,17 @@ export class Metrics {
       buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
       registers,
     });
+    this.#guideRuns = new Counter({
+      name: 'sluice_guide_runs_total',
+      help: 'Readings of programme guides, by how they ended',
+      labelNames: ['state'],
+      registers,
+    });
+    for (const state of ['done', 'unchanged', 'failed']) this.#guideRuns.inc({ state }, 0);
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers, channels }: MetricSources): void {
+  observe({ shards, engines, viewers, channels, guide }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -175,6 +185,7 @@ export class Metrics {
       },
     });
     this.#observeCatalog(channels);
+    this.#observeGuide(guide);
     this.#observeEngines(engines);
     this.#observeShards(shards);
   }
@@ -187,6 +198,26 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         for (const [state, count] of Object.entries(channels())) this.set({ state }, count);
+      },
+    });
+  }
+
+  #observeGuide(guide: MetricSources['guide']): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'sluice_guide_programmes',
+      help: 'Programmes of all guides, as they were counted last',
+      registers,
+      collect() {
+        this.set(guide.totals.programmes);
+      },
+    });
+    new Gauge({
+      name: 'sluice_guide_channels_matched',
+      help: 'Channels that have a guide',
+      registers,
+      collect() {
+        this.set(guide.totals.matched);
       },
     });
   }
@@ -302,6 +333,11 @@ export class Metrics {
   importFinished(state: string, seconds: number): void {
     this.#importRuns.inc({ state });
     this.#importTime.observe(seconds);
+  }
+
+  /** Counts a reading of a programme guide. */
+  guideRan(state: 'done' | 'unchanged' | 'failed'): void {
+    this.#guideRuns.inc({ state });
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */
