@@ -19,6 +19,8 @@ import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
+import { Guide } from './guide/guide.ts';
+import type { ReadingOptions } from './guide/guide-job.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
@@ -49,6 +51,9 @@ export interface GatewayOptions {
 
 /** Time kept back from the grace period for what follows the shards. */
 const CLOSING_RESERVE_MS = 250;
+const DAY_S = 86_400;
+/** How long the server of a guide may take to answer, or bring no byte. Some make it when they are asked. */
+const GUIDE_TIMEOUT_MS = 60_000;
 
 /** Everything that runs, from listener to shards. */
 export class Gateway {
@@ -70,6 +75,7 @@ export class Gateway {
   readonly categories: Categories;
   readonly channels: Channels;
   readonly imports: Imports;
+  readonly guide: Guide;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
@@ -107,6 +113,17 @@ export class Gateway {
       observer: journal,
       userAgent: config.httpUserAgent,
       folder: config.dataDir,
+    });
+    this.guide = new Guide({
+      database,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      documentsFolder: path.join(config.dataDir, 'guide-documents'),
+      jobs: this.#jobs,
+      catalog: this.catalogEvents,
+      events: journal,
+      configured: config.epgSources,
+      intervalS: Math.round(config.epgUpdateIntervalMs / 1000),
+      reading: readingOptions(config),
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
@@ -180,6 +197,7 @@ export class Gateway {
       budget: this.#budget,
       sessions: this.sessions,
       channels: () => this.channels.counts(),
+      guide: this.guide,
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const directory = new StreamDirectory(
@@ -195,6 +213,7 @@ export class Gateway {
       events: this.catalogEvents,
       categories: this.categories,
       channels: this.channels,
+      guide: this.guide,
       directory,
       logins: this.credentials,
       sessions: this.sessions,
@@ -246,6 +265,7 @@ export class Gateway {
       throw error;
     }
     gateway.imports.start(config.scraperUrls, config.scraperUpdateIntervalMs);
+    gateway.guide.start();
     return gateway;
   }
 
@@ -289,8 +309,8 @@ export class Gateway {
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
-    // Imports end at once: their next run does all of it again.
-    const importsEnded = this.imports.close();
+    // Jobs end at once: their next run does all of it again.
+    const jobsEnded = Promise.all([this.imports.close(), this.guide.close()]);
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
@@ -298,7 +318,7 @@ export class Gateway {
     this.sessions.close();
     this.#server.close();
     const readersEnded = Promise.all([
-      importsEnded.then(() => this.#jobs.close()),
+      jobsEnded.then(() => this.#jobs.close()),
       this.#access.close(),
       this.#xtream.close(),
     ]);
@@ -345,6 +365,21 @@ async function openCatalog({ databaseUrl, dataDir }: Config): Promise<Database> 
   const file = databasePath(databaseUrl, dataDir);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   return openDatabase(file);
+}
+
+/** How guides are read. Who may add one is an administrator, so they may be in the own network. */
+function readingOptions(config: Config): ReadingOptions {
+  return {
+    languages: config.epgLanguages,
+    pastS: config.epgPastDays * DAY_S,
+    futureS: config.epgFutureDays * DAY_S,
+    maxBytes: config.epgMaxBytes,
+    acceptTruncated: config.epgAcceptTruncated,
+    allowPrivate: true,
+    folder: config.dataDir,
+    userAgent: config.httpUserAgent,
+    timeoutMs: GUIDE_TIMEOUT_MS,
+  };
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

@@ -9,7 +9,6 @@ import type { Logger } from './observability/log.ts';
 import type { StreamDirectory } from './viewers/stream-directory.ts';
 import type { ListRequest } from './xtream/list-kinds.ts';
 import { Lists } from './xtream/lists.ts';
-import { NO_GUIDE } from './xtream/no-guide.ts';
 import type { GuidePort, LoginPort, SessionsPort } from './xtream/ports.ts';
 import type { Xtream } from './xtream/xtream.ts';
 import { ZonedClock } from './xtream/zoned-clock.ts';
@@ -21,8 +20,7 @@ export interface XtreamFrontParts {
   events: CatalogEvents;
   categories: Categories;
   channels: Channels;
-  /** Undefined where there is no guide. */
-  guide?: GuidePort;
+  guide: GuidePort;
   directory: StreamDirectory;
   logins: LoginPort;
   sessions: SessionsPort;
@@ -49,7 +47,7 @@ export class XtreamFront {
     this.xtream = {
       logins,
       sessions,
-      guide: guide ?? NO_GUIDE,
+      guide,
       catalog: {
         channel: id => {
           const channel = channels.get(id);

@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import path from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
@@ -208,3 +209,18 @@ export const hostPatterns: Kind<readonly string[]> = listOf(
 
 /** Web addresses; a comma inside one is written %2C. */
 export const webAddresses: Kind<readonly string[]> = listOf('http or https addresses', z.string().refine(isHttp));
+
+/** Web addresses, and files by their absolute path. */
+export const webAddressesOrFiles: Kind<readonly string[]> = listOf(
+  'http or https addresses or absolute paths',
+  z.string().refine(text => isHttp(text) || path.isAbsolute(text)),
+);
+
+/** Language tags in lower case; `es` also stands for `es-MX`. */
+export const languages: Kind<readonly string[]> = listOf(
+  'language tags such as es or pt-BR',
+  z
+    .string()
+    .regex(/^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i)
+    .transform(tag => tag.toLowerCase()),
+);

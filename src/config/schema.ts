@@ -3,6 +3,7 @@ import {
   host,
   hostPatterns,
   type Kind,
+  languages,
   mebibytes,
   memoryBudget,
   milliseconds,
@@ -15,6 +16,7 @@ import {
   text,
   timeZone,
   webAddresses,
+  webAddressesOrFiles,
   whole,
 } from './kinds.ts';
 
@@ -49,7 +51,6 @@ export interface Option {
 }
 
 const ONE_LISTENER = 'everything is served from SERVER_HOST:SERVER_PORT';
-const NO_GUIDES = 'this version has no programme guides';
 
 /** Every key, by the name of its field in `Config`: the only list of them; all else is derived from it. */
 export const OPTIONS = {
@@ -422,11 +423,10 @@ export const OPTIONS = {
   epgSources: {
     env: 'EPG_SOURCES',
     section: 'Catalogue',
-    kind: webAddresses,
+    kind: webAddressesOrFiles,
     default: '',
     unset: 'none',
-    doc: 'Programme guides to read.',
-    noEffect: NO_GUIDES,
+    doc: 'Programme guides in XMLTV to read, the preferred one first; those that are added by hand are read as well. Files have to lie in DATA_DIR.',
   },
   epgUpdateIntervalMs: {
     env: 'EPG_UPDATE_INTERVAL',
@@ -434,7 +434,42 @@ export const OPTIONS = {
     kind: seconds(60),
     default: '86400',
     doc: 'How often the programme guides are read.',
-    noEffect: NO_GUIDES,
+  },
+  epgPastDays: {
+    env: 'EPG_PAST_DAYS',
+    section: 'Catalogue',
+    kind: whole(0, 31),
+    default: '1',
+    doc: 'How many days programmes are kept after they ended.',
+  },
+  epgFutureDays: {
+    env: 'EPG_FUTURE_DAYS',
+    section: 'Catalogue',
+    kind: whole(1, 60),
+    default: '14',
+    doc: 'How many days ahead programmes are kept.',
+  },
+  epgLanguages: {
+    env: 'EPG_LANGUAGES',
+    section: 'Catalogue',
+    kind: languages,
+    default: '',
+    unset: "each guide's first one",
+    doc: 'Languages to prefer where a guide has texts in several, the best first.',
+  },
+  epgMaxBytes: {
+    env: 'EPG_MAX_BYTES',
+    section: 'Catalogue',
+    kind: mebibytes(1),
+    default: '1G',
+    doc: 'The most that a programme guide may have, unpacked.',
+  },
+  epgAcceptTruncated: {
+    env: 'EPG_ACCEPT_TRUNCATED',
+    section: 'Catalogue',
+    kind: flag,
+    default: 'false',
+    doc: 'Whether a programme guide that ends in the middle is used as far as it goes; else the one before it is kept.',
   },
   databaseUrl: {
     env: 'DATABASE_URL',

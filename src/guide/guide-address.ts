@@ -1,5 +1,6 @@
 /** Where a guide is read: an address, or the path of a file on this machine. */
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 /** A place that a guide can be read from. */
 export type GuidePlace = { kind: 'http'; url: string } | { kind: 'file'; path: string };
@@ -14,7 +15,8 @@ export function parseGuidePlace(text: string): GuidePlace | undefined {
   if (trimmed.length > MAX_CHARS || trimmed.includes('\0')) return undefined;
   if (path.isAbsolute(trimmed)) return { kind: 'file', path: path.normalize(trimmed) };
   if (!URL.canParse(trimmed)) return undefined;
-  const { protocol, href } = new URL(trimmed);
+  const { protocol, host, href } = new URL(trimmed);
+  if (protocol === 'file:' && host === '') return { kind: 'file', path: fileURLToPath(href) };
   return protocol === 'http:' || protocol === 'https:' ? { kind: 'http', url: href } : undefined;
 }
 

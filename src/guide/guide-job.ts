@@ -13,6 +13,8 @@ export interface ReadingOptions {
   /** Whether a guide that ends in the middle is used as far as it goes. */
   readonly acceptTruncated: boolean;
   readonly allowPrivate: boolean;
+  /** Where guides lie that are files. */
+  readonly folder: string;
   readonly userAgent: string;
   /** How long a server may take to answer, or bring no byte. */
   readonly timeoutMs: number;

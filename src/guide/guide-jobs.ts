@@ -1,4 +1,4 @@
-import type { CpuPool } from '../jobs/cpu-pool.ts';
+import type { JobRunner } from '../catalog/imports.ts';
 import { SluiceError } from '../shared/errors.ts';
 import type { GuideJobs, GuideProgress, GuideRequest, Settled } from './guide-job.ts';
 
@@ -7,13 +7,13 @@ type Without<Request> = Request extends GuideRequest ? Omit<Request, 'database'>
 
 /** Runs the guide's jobs in threads of their own, until it is closed. */
 export class GuideJobRunner {
-  readonly #pool: Pick<CpuPool, 'run'>;
+  readonly #pool: JobRunner;
   readonly #database: string;
   readonly #ending = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   /** @param database its file: jobs open it themselves */
-  constructor(pool: Pick<CpuPool, 'run'>, database: string) {
+  constructor(pool: JobRunner, database: string) {
     this.#pool = pool;
     this.#database = database;
   }

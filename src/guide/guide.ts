@@ -3,7 +3,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { CatalogEvents } from '../catalog/catalog-events.ts';
 import type { Database } from '../catalog/database.ts';
-import type { CpuPool } from '../jobs/cpu-pool.ts';
+import type { JobRunner } from '../catalog/imports.ts';
 import { placeText } from './guide-address.ts';
 import { type GuideDocument, GuideDocuments } from './guide-documents.ts';
 import type { GuideEvents } from './guide-events.ts';
@@ -41,7 +41,7 @@ export interface GuideOptions {
   databasePath: string;
   /** Folder for documents; whatever is in there is removed. */
   documentsFolder: string;
-  jobs: Pick<CpuPool, 'run'>;
+  jobs: JobRunner;
   catalog: CatalogEvents;
   events: GuideEvents;
   /** Places that the configuration names, the preferred one first. */

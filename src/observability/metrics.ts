@@ -4,6 +4,7 @@ import type { ShardPool } from '../cluster/shard-pool.ts';
 import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
+import type { Guide } from '../guide/guide.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { type Budget, SEGMENT_BYTES } from '../shared/budget.ts';
 import type { ErrorCode } from '../shared/errors.ts';
@@ -26,6 +27,7 @@ export interface MetricSources {
   sessions: Sessions;
   /** How many channels there are. */
   channels: () => { enabled: number; disabled: number };
+  guide: Pick<Guide, 'totals'>;
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -71,6 +73,7 @@ export class Metrics {
   readonly #leaseFailures: Counter<'engine' | 'code'>;
   readonly #importRuns: Counter<'state'>;
   readonly #importTime: Histogram;
+  readonly #guideRuns: Counter<'state'>;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
 
   constructor() {
@@ -153,10 +156,17 @@ export class Metrics {
       buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
       registers,
     });
+    this.#guideRuns = new Counter({
+      name: 'sluice_guide_runs_total',
+      help: 'Readings of programme guides, by how they ended',
+      labelNames: ['state'],
+      registers,
+    });
+    for (const state of ['done', 'unchanged', 'failed']) this.#guideRuns.inc({ state }, 0);
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers, budget, sessions, channels }: MetricSources): void {
+  observe({ shards, engines, viewers, budget, sessions, channels, guide }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -210,6 +220,7 @@ export class Metrics {
       },
     });
     this.#observeCatalog(channels);
+    this.#observeGuide(guide);
     this.#observeEngines(engines);
     new Gauge({
       name: 'sluice_packet_log_bytes',
@@ -230,6 +241,26 @@ export class Metrics {
       registers: [this.#registry],
       collect() {
         for (const [state, count] of Object.entries(channels())) this.set({ state }, count);
+      },
+    });
+  }
+
+  #observeGuide(guide: MetricSources['guide']): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'sluice_guide_programmes',
+      help: 'Programmes of all guides, as they were counted last',
+      registers,
+      collect() {
+        this.set(guide.totals.programmes);
+      },
+    });
+    new Gauge({
+      name: 'sluice_guide_channels_matched',
+      help: 'Channels that have a guide',
+      registers,
+      collect() {
+        this.set(guide.totals.matched);
       },
     });
   }
@@ -349,6 +380,11 @@ export class Metrics {
   importFinished(state: string, seconds: number): void {
     this.#importRuns.inc({ state });
     this.#importTime.observe(seconds);
+  }
+
+  /** Counts a reading of a programme guide. */
+  guideRan(state: 'done' | 'unchanged' | 'failed'): void {
+    this.#guideRuns.inc({ state });
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */

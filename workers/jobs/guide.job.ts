@@ -1,5 +1,4 @@
 /** A job of the guide, in a thread of its own: see `src/guide/guide-job.ts`. */
-import type { MessagePort } from 'node:worker_threads';
 import type { GuideJobs, GuideProgress, GuideRequest, Settled } from '../../src/guide/guide-job.ts';
 import { SluiceError } from '../../src/shared/errors.ts';
 import { exportGuide } from './guide/export.ts';
@@ -12,7 +11,8 @@ type Answer = GuideJobs[keyof GuideJobs]['answer'];
 /** Runs one request; failures that users may read come back as what they are, all others are thrown. */
 export default async function guideJob(task: {
   request: GuideRequest;
-  progress?: Pick<MessagePort, 'postMessage'>;
+  /** The other end of it is in the pool. */
+  progress?: { postMessage(message: GuideProgress): void };
 }): Promise<Settled<Answer>> {
   try {
     return { answer: await run(task.request, progress => task.progress?.postMessage(progress)) };

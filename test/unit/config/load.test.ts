@@ -85,6 +85,11 @@ describe('defaults', () => {
       scraperUpdateIntervalMs: 86_400_000,
       epgSources: [],
       epgUpdateIntervalMs: 86_400_000,
+      epgPastDays: 1,
+      epgFutureDays: 14,
+      epgLanguages: [],
+      epgMaxBytes: 1 << 30,
+      epgAcceptTruncated: false,
       databaseUrl: undefined,
       engines: [],
     });
@@ -321,15 +326,12 @@ describe('the .env file', () => {
 
 describe('notes', () => {
   const oneListener = 'everything is served from SERVER_HOST:SERVER_PORT';
-  const noGuides = 'this version has no programme guides';
 
   it.each<[key: string, text: string, reason: string]>([
     ['SECRET_KEY', 'k'.repeat(32), 'nothing is signed in this version'],
     ['ACESTREAM_CHUNK_SIZE', '8192', 'bytes are forwarded as they arrive'],
     ['ACESTREAM_STREAMING_HOST', 'localhost', oneListener],
     ['ACESTREAM_STREAMING_PORT', '8001', oneListener],
-    ['EPG_SOURCES', 'https://guide/a.xml', noGuides],
-    ['EPG_UPDATE_INTERVAL', '3600', noGuides],
   ])('say that %s is accepted and changes nothing', (key, text, reason) => {
     expect(load({ [key]: text }).notes).toEqual([`${key} has no effect: ${reason}`]);
   });

@@ -5,9 +5,9 @@ import path from 'node:path';
 import { CatalogEvents } from '../../../src/catalog/catalog-events.ts';
 import { Channels } from '../../../src/catalog/channels.ts';
 import { type Database, openDatabase } from '../../../src/catalog/database.ts';
+import type { JobRunner } from '../../../src/catalog/imports.ts';
 import type { GuideEvents } from '../../../src/guide/guide-events.ts';
 import type { GuideJobs, GuideRequest, ReadingOptions } from '../../../src/guide/guide-job.ts';
-import type { CpuPool, JobOptions } from '../../../src/jobs/cpu-pool.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import guideJob from '../../../workers/jobs/guide.job.ts';
 
@@ -24,6 +24,7 @@ export const READING: ReadingOptions = {
   maxBytes: 1 << 30,
   acceptTruncated: false,
   allowPrivate: true,
+  folder: tmpdir(),
   userAgent: 'Sluice',
   timeoutMs: 5_000,
 };
@@ -123,10 +124,14 @@ export function at(hours: number): string {
 }
 
 /** A pool whose jobs run in the test's thread. Those that are aborted fail at once, as in the pool, but go on unseen. */
-export class InlineJobs implements Pick<CpuPool, 'run'> {
+export class InlineJobs implements JobRunner {
   readonly #running = new Set<Promise<unknown>>();
 
-  async run<Answer>(_name: string, request: object, { signal, onProgress }: JobOptions = {}): Promise<Answer> {
+  async run<Answer>(
+    _name: string,
+    request: object,
+    { signal, onProgress }: Parameters<JobRunner['run']>[2],
+  ): Promise<Answer> {
     const progress = { postMessage: (message: unknown): void => onProgress?.(message) };
     const job = guideJob({ request: request as GuideRequest, progress }) as Promise<Answer>;
     const settled = job.then(

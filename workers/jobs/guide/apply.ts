@@ -3,7 +3,7 @@
  * then writes nothing but differences, so whoever reads or writes meanwhile waits for moments, and a process that is
  * killed leaves the source as it was.
  */
-import { type Database, inTransaction } from '../../../src/catalog/database.ts';
+import { type Database, inTransaction, numberOf } from '../../../src/catalog/database.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import { CHUNK_ROWS, yielding } from './chunks.ts';
 import type { Validators } from './open-guide.ts';
@@ -57,8 +57,8 @@ function sourceGone(cause?: unknown): SluiceError {
 async function apply(connection: Connection, application: Application): Promise<Applied> {
   compare(connection, application);
   const changes = {
-    added: numberIn(connection, 'SELECT COUNT(*) FROM staging.differing WHERE is_new'),
-    changed: numberIn(connection, 'SELECT COUNT(*) FROM staging.differing WHERE NOT is_new'),
+    added: numberOf(connection, 'SELECT COUNT(*) FROM staging.differing WHERE is_new'),
+    changed: numberOf(connection, 'SELECT COUNT(*) FROM staging.differing WHERE NOT is_new'),
   };
   if (application.isFirst) await prefill(connection, application.sourceId);
   const removed = inTransaction(connection, () => {
@@ -70,10 +70,6 @@ async function apply(connection: Connection, application: Application): Promise<
     return write(connection, application);
   });
   return { ...changes, removed };
-}
-
-function numberIn(connection: Connection, sql: string): number {
-  return (connection.prepare(sql).pluck().all() as [number])[0];
 }
 
 /** Finds out what differs, which takes no lock: only this job writes the programmes of its source. */
@@ -112,7 +108,7 @@ function compare(connection: Connection, { sourceId, nowS, isComplete }: Applica
  */
 async function prefill(connection: Connection, sourceId: number): Promise<void> {
   inTransaction(connection, () => writeChannels(connection, sourceId));
-  const last = numberIn(connection, 'SELECT COALESCE(MAX(rowid), 0) FROM staging.differing');
+  const last = numberOf(connection, 'SELECT COALESCE(MAX(rowid), 0) FROM staging.differing');
   const insert = connection.prepare(insertDiffering('WHERE d.rowid > @from AND d.rowid <= @to'));
   for (let from = 0; from < last; from += CHUNK_ROWS) await yielding(() => insert.run({ from, to: from + CHUNK_ROWS }));
   connection.exec('DELETE FROM staging.differing');

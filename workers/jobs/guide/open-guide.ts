@@ -1,10 +1,11 @@
 /** Opens a guide, wherever it is. */
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import path from 'node:path';
 import { parseGuidePlace } from '../../../src/guide/guide-address.ts';
 import type { ReadingOptions } from '../../../src/guide/guide-job.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
-import { DocumentClient } from '../../../src/upstream/document-client.ts';
+import { DocumentClient } from '../../../src/upstream/http-document.ts';
 
 /** How a server or a file knows what was read the last time. */
 export interface Validators {
@@ -17,7 +18,7 @@ export type OpenedGuide =
   | { isUnchanged: true }
   | ({ isUnchanged: false; body: AsyncIterable<Uint8Array> } & Validators);
 
-/** A guide of this age is old news, however slowly its server sends it. */
+/** A guide that takes longer has become old news meanwhile. */
 const TOTAL_TIMEOUT_MS = 30 * 60_000;
 
 /**
@@ -28,38 +29,46 @@ const TOTAL_TIMEOUT_MS = 30 * 60_000;
 export async function withGuide<Result>(
   text: string,
   known: Validators,
-  { allowPrivate, userAgent, timeoutMs }: ReadingOptions,
+  { allowPrivate, userAgent, timeoutMs, folder }: ReadingOptions,
   use: (guide: OpenedGuide) => Promise<Result>,
 ): Promise<Result> {
   const place = parseGuidePlace(text);
   if (place === undefined) throw new SluiceError('catalog_invalid', "The guide's address is none.");
-  if (place.kind === 'file') return await withFile(place.path, known, use);
-  const client = new DocumentClient({
-    allowPrivate,
-    answerTimeoutMs: timeoutMs,
-    stallTimeoutMs: timeoutMs,
-    totalTimeoutMs: TOTAL_TIMEOUT_MS,
-  });
+  if (place.kind === 'file') return await withFile(place.path, folder, known, use);
+  const client = new DocumentClient({ allowPrivate, answerTimeoutMs: timeoutMs, stallTimeoutMs: timeoutMs });
   const headers = {
     'user-agent': userAgent,
     ...(known.etag !== null && { 'if-none-match': known.etag }),
     ...(known.lastModified !== null && { 'if-modified-since': known.lastModified }),
   };
-  return await client.read({ url: place.url, headers }, new AbortController().signal, use);
+  return await client.read({ url: place.url, headers }, AbortSignal.timeout(TOTAL_TIMEOUT_MS), async document =>
+    document === undefined
+      ? await use({ isUnchanged: true })
+      : await use({
+          isUnchanged: false,
+          etag: document.etag ?? null,
+          lastModified: document.lastModified ?? null,
+          body: document.body,
+        }),
+  );
 }
 
+/** Files below the data directory only: others are nobody's business, least of all that of who has a token for the API. */
 async function withFile<Result>(
-  path: string,
+  file: string,
+  folder: string,
   known: Validators,
   use: (guide: OpenedGuide) => Promise<Result>,
 ): Promise<Result> {
-  const facts = await stat(path).catch((error: NodeJS.ErrnoException) => {
+  if (!file.startsWith(path.resolve(folder) + path.sep))
+    throw new SluiceError('source_not_allowed', 'Local guides are read from the data directory (DATA_DIR) only.');
+  const facts = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw fileError(error);
   });
   if (!facts.isFile()) throw new SluiceError('source_not_found', 'The guide is no file.');
   const etag = `${facts.size}-${facts.mtimeMs}`;
   if (etag === known.etag) return await use({ isUnchanged: true });
-  const stream = createReadStream(path, { highWaterMark: 256 << 10 });
+  const stream = createReadStream(file, { highWaterMark: 256 << 10 });
   stream.on('error', () => {}); // Whoever reads it hears of it, even if it comes before that.
   try {
     return await use({ isUnchanged: false, etag, lastModified: null, body: readable(stream) });

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
-import { EMPTY_GUIDE } from '../../../xtream/no-guide.ts';
+import { EMPTY_GUIDE } from '../../../xtream/empty-guide.ts';
 import type { GuideDocument, GuideEncoding } from '../../../xtream/ports.ts';
 import type { Xtream } from '../../../xtream/xtream.ts';
 import type { AppEnv } from '../../app-env.ts';

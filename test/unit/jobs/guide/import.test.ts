@@ -292,6 +292,11 @@ describe('nothing is lost', () => {
     expect(await failureOf(() => rig.import(id))).toMatchObject({ code: 'source_not_found' });
     pointTo(`${rig.folder}/missing`);
     expect(await failureOf(() => rig.import(id))).toMatchObject({ code: 'source_not_found' });
+    pointTo('/etc/hostname');
+    expect(await failureOf(() => rig.import(id))).toMatchObject({ code: 'source_not_allowed' });
+    pointTo(`${rig.folder}/inside/../../outside.xml`);
+    const elsewhere = { folder: `${rig.folder}/inside` };
+    expect(await failureOf(() => rig.import(id, elsewhere))).toMatchObject({ code: 'source_not_allowed' });
   });
 
   it('when the source is removed while it is read', async () => {

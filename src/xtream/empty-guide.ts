@@ -1,7 +1,7 @@
-/** What there is to say where there is no guide. */
+/** What there is to say to accounts that may not watch. */
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import type { GuideDocument, GuidePort } from './ports.ts';
+import type { GuideDocument } from './ports.ts';
 
 const PLAIN = Buffer.from('<?xml version="1.0" encoding="UTF-8"?>\n<tv generator-info-name="Sluice"></tv>\n');
 const BODIES = { identity: PLAIN, gzip: gzipSync(PLAIN) };
@@ -13,6 +13,3 @@ export const EMPTY_GUIDE: GuideDocument = {
   bytes: { identity: BODIES.identity.length, gzip: BODIES.gzip.length },
   open: encoding => Readable.from([BODIES[encoding]]),
 };
-
-/** A guide that knows nothing. */
-export const NO_GUIDE: GuidePort = { programmes: () => [], xmltvFor: () => Promise.resolve(EMPTY_GUIDE) };
