@@ -8,15 +8,23 @@ import type { Credentials } from './accounts/credentials.ts';
 import { adminPasswordHash } from './auth/admin-login.ts';
 import type { Admins } from './auth/admins.ts';
 import type { Tokens } from './auth/tokens.ts';
+import { CatalogEvents } from './catalog/catalog-events.ts';
+import { Categories } from './catalog/categories.ts';
+import { Channels } from './catalog/channels.ts';
 import { type Database, openDatabase } from './catalog/database.ts';
+import { databasePath } from './catalog/database-path.ts';
+import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
+import { Guide } from './guide/guide.ts';
+import type { ReadingOptions } from './guide/guide-job.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
+import { CpuPool } from './jobs/cpu-pool.ts';
 import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
@@ -28,6 +36,7 @@ import { ReaderTable } from './shared/reader-table.ts';
 import { handOff, relay } from './viewers/handoff.ts';
 import { StreamDirectory } from './viewers/stream-directory.ts';
 import { Viewers } from './viewers/viewers.ts';
+import { XtreamFront } from './xtream-front.ts';
 
 /** What a gateway is started with. */
 export interface GatewayOptions {
@@ -42,6 +51,9 @@ export interface GatewayOptions {
 
 /** Time kept back from the grace period for what follows the shards. */
 const CLOSING_RESERVE_MS = 250;
+const DAY_S = 86_400;
+/** How long the server of a guide may take to answer, or bring no byte. Some make it when they are asked. */
+const GUIDE_TIMEOUT_MS = 60_000;
 
 /** Everything that runs, from listener to shards. */
 export class Gateway {
@@ -56,6 +68,14 @@ export class Gateway {
   readonly #server: HttpServer;
   readonly #database: Database;
   readonly #access: Access;
+  readonly #xtream: XtreamFront;
+  readonly #jobs = new CpuPool();
+  /** Tells of every change of the catalogue. */
+  readonly catalogEvents = new CatalogEvents();
+  readonly categories: Categories;
+  readonly channels: Channels;
+  readonly imports: Imports;
+  readonly guide: Guide;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
@@ -82,6 +102,28 @@ export class Gateway {
       admin: { username: config.adminUsername, hash: adminHash },
       onLogin: facts => journal.login(facts),
       onLostNotes: error => log.warn({ err: error }, 'who logged in, and when, could not be written down'),
+    });
+    this.categories = new Categories(database, this.catalogEvents);
+    this.channels = new Channels(database, this.catalogEvents);
+    this.imports = new Imports({
+      database,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      jobs: this.#jobs,
+      events: this.catalogEvents,
+      observer: journal,
+      userAgent: config.httpUserAgent,
+      folder: config.dataDir,
+    });
+    this.guide = new Guide({
+      database,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      documentsFolder: path.join(config.dataDir, 'guide-documents'),
+      jobs: this.#jobs,
+      catalog: this.catalogEvents,
+      events: journal,
+      configured: config.epgSources,
+      intervalS: Math.round(config.epgUpdateIntervalMs / 1000),
+      reading: readingOptions(config),
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
@@ -154,19 +196,35 @@ export class Gateway {
       viewers: this.#viewers,
       budget: this.#budget,
       sessions: this.sessions,
+      channels: () => this.channels.counts(),
+      guide: this.guide,
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
+    const directory = new StreamDirectory(
+      this.#shards,
+      this.#engines,
+      resolver,
+      this.#viewers,
+      readers,
+      config.httpUserAgent,
+    );
+    this.#xtream = new XtreamFront({
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      events: this.catalogEvents,
+      categories: this.categories,
+      channels: this.channels,
+      guide: this.guide,
+      directory,
+      logins: this.credentials,
+      sessions: this.sessions,
+      timeZone: config.serverTimezone,
+      nullExpiry: config.xtreamNullExpiry,
+      log,
+    });
     const app = createApp({
       login: this.#access.login,
       tokens: this.tokens,
-      directory: new StreamDirectory(
-        this.#shards,
-        this.#engines,
-        resolver,
-        this.#viewers,
-        readers,
-        config.httpUserAgent,
-      ),
+      directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
@@ -176,6 +234,8 @@ export class Gateway {
       aceAllow: parseCidrs(config.aceAllow),
       httpSources: config.httpSources,
       httpUserAgent: config.httpUserAgent,
+      xtream: this.#xtream.xtream,
+      publicUrl: config.publicUrl,
     });
     this.#server = new HttpServer(app, {
       host: config.serverHost,
@@ -192,11 +252,11 @@ export class Gateway {
     const { config, log } = options;
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const database = openDatabase(path.join(config.dataDir, 'sluice.db'));
+    const database = await openCatalog(config);
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
     const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
     gateway.#engines.start();
+    gateway.#xtream.start();
     await gateway.#shards.start();
     try {
       gateway.port = await gateway.#server.listen();
@@ -204,6 +264,8 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.imports.start(config.scraperUrls, config.scraperUpdateIntervalMs);
+    gateway.guide.start();
     return gateway;
   }
 
@@ -247,15 +309,22 @@ export class Gateway {
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
+    // Jobs end at once: their next run does all of it again.
+    const jobsEnded = Promise.all([this.imports.close(), this.guide.close()]);
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.sessions.close();
     this.#server.close();
-    const closing = [this.#engines.close(), this.#demo?.close(), this.#access.close()];
-    await Promise.race([Promise.all(closing), delay(CLOSING_RESERVE_MS)]);
-    await this.#database.close();
+    const readersEnded = Promise.all([
+      jobsEnded.then(() => this.#jobs.close()),
+      this.#access.close(),
+      this.#xtream.close(),
+    ]);
+    const catalogClosed = readersEnded.then(() => this.#database.close());
+    const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
+    await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
   }
 
@@ -290,6 +359,27 @@ export class Gateway {
         notification satisfies never;
     }
   }
+}
+
+async function openCatalog({ databaseUrl, dataDir }: Config): Promise<Database> {
+  const file = databasePath(databaseUrl, dataDir);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return openDatabase(file);
+}
+
+/** How guides are read. Who may add one is an administrator, so they may be in the own network. */
+function readingOptions(config: Config): ReadingOptions {
+  return {
+    languages: config.epgLanguages,
+    pastS: config.epgPastDays * DAY_S,
+    futureS: config.epgFutureDays * DAY_S,
+    maxBytes: config.epgMaxBytes,
+    acceptTruncated: config.epgAcceptTruncated,
+    allowPrivate: true,
+    folder: config.dataDir,
+    userAgent: config.httpUserAgent,
+    timeoutMs: GUIDE_TIMEOUT_MS,
+  };
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

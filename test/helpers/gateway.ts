@@ -31,7 +31,7 @@ export function ask(url: string, { method = 'GET', headers = {} }: CallOptions =
       const body = Buffer.concat(await answer.toArray());
       const fields = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
       const status = answer.statusCode ?? 0;
-      resolve(new Response(status === 204 ? null : body, { status, headers: fields }));
+      resolve(new Response(status === 204 || status === 304 ? null : body, { status, headers: fields }));
     });
     outgoing.on('error', reject);
     outgoing.end();
