@@ -61,6 +61,7 @@ export class Gateway {
   readonly categories: Categories;
   readonly channels: Channels;
   readonly imports: Imports;
+  readonly directory: StreamDirectory;
   #closing: Promise<void> | undefined;
   /** Port the gateway listens on. */
   port = 0;
@@ -154,16 +155,17 @@ export class Gateway {
       channels: () => this.channels.counts(),
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
+    this.directory = new StreamDirectory(
+      this.#shards,
+      this.#engines,
+      resolver,
+      this.#viewers,
+      readers,
+      config.httpUserAgent,
+    );
     const app = createApp({
       login,
-      directory: new StreamDirectory(
-        this.#shards,
-        this.#engines,
-        resolver,
-        this.#viewers,
-        readers,
-        config.httpUserAgent,
-      ),
+      directory: this.directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
