@@ -61,12 +61,15 @@ export class Gateway {
   readonly #server: HttpServer;
   readonly #database: Database;
   readonly #jobs = new CpuPool();
+  /** Not behind those that wait for servers: players ask for what these make. */
+  readonly #guideJobs = new CpuPool();
   /** Tells of every change of the catalogue. */
   readonly catalogEvents = new CatalogEvents();
   readonly categories: Categories;
   readonly channels: Channels;
   readonly imports: Imports;
   readonly guide: Guide;
+  readonly directory: StreamDirectory;
   #closing: Promise<void> | undefined;
   /** Port the gateway listens on. */
   port = 0;
@@ -101,7 +104,7 @@ export class Gateway {
       database,
       databasePath: databasePath(config.databaseUrl, config.dataDir),
       documentsFolder: path.join(config.dataDir, 'guide-documents'),
-      jobs: this.#jobs,
+      jobs: { readings: this.#jobs, quick: this.#guideJobs },
       catalog: this.catalogEvents,
       events: journal,
       configured: config.epgSources,
@@ -172,16 +175,17 @@ export class Gateway {
       guide: this.guide,
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
+    this.directory = new StreamDirectory(
+      this.#shards,
+      this.#engines,
+      resolver,
+      this.#viewers,
+      readers,
+      config.httpUserAgent,
+    );
     const app = createApp({
       login,
-      directory: new StreamDirectory(
-        this.#shards,
-        this.#engines,
-        resolver,
-        this.#viewers,
-        readers,
-        config.httpUserAgent,
-      ),
+      directory: this.directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
@@ -251,7 +255,9 @@ export class Gateway {
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.#server.close();
-    const catalogClosed = jobsEnded.then(() => this.#jobs.close()).then(() => this.#database.close());
+    const catalogClosed = jobsEnded
+      .then(() => Promise.all([this.#jobs.close(), this.#guideJobs.close()]))
+      .then(() => this.#database.close());
     const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
     await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
