@@ -70,12 +70,15 @@ export class Gateway {
   readonly #access: Access;
   readonly #xtream: XtreamFront;
   readonly #jobs = new CpuPool();
+  /** Not behind those that wait for servers: players ask for what these make. */
+  readonly #guideJobs = new CpuPool();
   /** Tells of every change of the catalogue. */
   readonly catalogEvents = new CatalogEvents();
   readonly categories: Categories;
   readonly channels: Channels;
   readonly imports: Imports;
   readonly guide: Guide;
+  readonly directory: StreamDirectory;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
@@ -118,7 +121,7 @@ export class Gateway {
       database,
       databasePath: databasePath(config.databaseUrl, config.dataDir),
       documentsFolder: path.join(config.dataDir, 'guide-documents'),
-      jobs: this.#jobs,
+      jobs: { readings: this.#jobs, quick: this.#guideJobs },
       catalog: this.catalogEvents,
       events: journal,
       configured: config.epgSources,
@@ -200,7 +203,7 @@ export class Gateway {
       guide: this.guide,
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
-    const directory = new StreamDirectory(
+    this.directory = new StreamDirectory(
       this.#shards,
       this.#engines,
       resolver,
@@ -214,7 +217,7 @@ export class Gateway {
       categories: this.categories,
       channels: this.channels,
       guide: this.guide,
-      directory,
+      directory: this.directory,
       logins: this.credentials,
       sessions: this.sessions,
       timeZone: config.serverTimezone,
@@ -224,7 +227,7 @@ export class Gateway {
     const app = createApp({
       login: this.#access.login,
       tokens: this.tokens,
-      directory,
+      directory: this.directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
@@ -318,7 +321,7 @@ export class Gateway {
     this.sessions.close();
     this.#server.close();
     const readersEnded = Promise.all([
-      jobsEnded.then(() => this.#jobs.close()),
+      jobsEnded.then(() => Promise.all([this.#jobs.close(), this.#guideJobs.close()])),
       this.#access.close(),
       this.#xtream.close(),
     ]);

@@ -55,7 +55,8 @@ const MIN_LOOSE_CHARS = 4;
 /** Takes a channel's name apart. */
 export function parseChannelName(raw: string): ChannelName {
   const marks: string[] = [];
-  let text = withoutAccents(raw.slice(0, MAX_CHARS));
+  // Lists put the name of a provider behind an arrow.
+  let text = withoutAccents(raw.slice(0, MAX_CHARS).replace(/\s*-{1,2}>.*$/s, ''));
   text = withoutPrefixes(text, marks);
   text = withoutBrackets(text, marks);
   text = withoutBareSuffix(text, raw, marks);

@@ -5,16 +5,24 @@ import type { GuideJobs, GuideProgress, GuideRequest, Settled } from './guide-jo
 /** A request without the database's path, which is the same for all. */
 type Without<Request> = Request extends GuideRequest ? Omit<Request, 'database'> : never;
 
+/** Where jobs run. */
+export interface GuidePools {
+  /** For readings, which wait for servers, for minutes if need be. */
+  readonly readings: JobRunner;
+  /** For everything else: players wait for it. */
+  readonly quick: JobRunner;
+}
+
 /** Runs the guide's jobs in threads of their own, until it is closed. */
 export class GuideJobRunner {
-  readonly #pool: JobRunner;
+  readonly #pools: GuidePools;
   readonly #database: string;
   readonly #ending = new AbortController();
   readonly #running = new Set<Promise<unknown>>();
 
   /** @param database its file: jobs open it themselves */
-  constructor(pool: JobRunner, database: string) {
-    this.#pool = pool;
+  constructor(pools: GuidePools, database: string) {
+    this.#pools = pools;
     this.#database = database;
   }
 
@@ -29,7 +37,8 @@ export class GuideJobRunner {
     onProgress: (progress: GuideProgress) => void = () => {},
   ): Promise<GuideJobs[Type]['answer']> {
     if (this.isClosing) throw new SluiceError('shutting_down', 'The gateway is shutting down.');
-    const running = this.#pool.run<Settled<GuideJobs[Type]['answer']>>(
+    const pool = request.type === 'import' || request.type === 'preview' ? this.#pools.readings : this.#pools.quick;
+    const running = pool.run<Settled<GuideJobs[Type]['answer']>>(
       'guide',
       { ...request, database: this.#database },
       { signal: this.#ending.signal, onProgress: progress => onProgress(progress as GuideProgress) },

@@ -3,7 +3,6 @@ import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { CatalogEvents } from '../catalog/catalog-events.ts';
 import type { Database } from '../catalog/database.ts';
-import type { JobRunner } from '../catalog/imports.ts';
 import { placeText } from './guide-address.ts';
 import { type GuideDocument, GuideDocuments } from './guide-documents.ts';
 import type { GuideEvents } from './guide-events.ts';
@@ -15,7 +14,7 @@ import type {
   ReadingCounts,
   ReadingOptions,
 } from './guide-job.ts';
-import { GuideJobRunner } from './guide-jobs.ts';
+import { GuideJobRunner, type GuidePools } from './guide-jobs.ts';
 import { type GuideListing, GuideListings, type ListingQuery, type NowNext } from './guide-listings.ts';
 import { GuideMappings } from './guide-mappings.ts';
 import { GuideMatches } from './guide-matches.ts';
@@ -41,7 +40,7 @@ export interface GuideOptions {
   databasePath: string;
   /** Folder for documents; whatever is in there is removed. */
   documentsFolder: string;
-  jobs: JobRunner;
+  jobs: GuidePools;
   catalog: CatalogEvents;
   events: GuideEvents;
   /** Places that the configuration names, the preferred one first. */

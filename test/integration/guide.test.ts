@@ -165,7 +165,7 @@ describe('a large guide', () => {
       await pool.close();
     }
     expect((peak - before) / 2 ** 20).toBeLessThan(160);
-    expect(longestMs).toBeLessThan(1_000);
+    expect(longestMs).toBeLessThan(2_000);
     await database.close();
   });
 

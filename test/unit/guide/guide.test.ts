@@ -29,7 +29,7 @@ function newGuide(options: Partial<GuideOptions> = {}): Guide {
     database: rig.database,
     databasePath: rig.file,
     documentsFolder: path.join(rig.folder, 'documents'),
-    jobs,
+    jobs: { readings: jobs, quick: jobs },
     catalog: rig.events,
     events,
     configured: [],

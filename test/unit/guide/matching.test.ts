@@ -106,6 +106,7 @@ describe('a channel finds its guide by its name', () => {
     ['M+ LaLiga HD', 'MovistarLaLiga.es'],
     ['Movistar La Liga 1080', 'MovistarLaLiga.es'],
     ['DAZN 1 FHD', 'DAZN1.es'],
+    ['DAZN 2 FHD --> NEW ERA VI', 'DAZN2.es'],
     ['ES: Eurosport 1 HD', 'Eurosport1.es'],
     ['DE: Eurosport 1 HD', 'Eurosport1.de'],
     ['Eurosport 1 PL', 'Eurosport1.pl'],

@@ -82,6 +82,6 @@ describe('a time of XMLTV', () => {
     const startedMs = performance.now();
     parseXmltvTime('2'.repeat(5 << 20));
     parseXmltvTime(`20260725${' '.repeat(40)}`);
-    expect(performance.now() - startedMs).toBeLessThan(100);
+    expect(performance.now() - startedMs).toBeLessThan(1_000);
   });
 });
