@@ -8,7 +8,12 @@ import type { Credentials } from './accounts/credentials.ts';
 import { adminPasswordHash } from './auth/admin-login.ts';
 import type { Admins } from './auth/admins.ts';
 import type { Tokens } from './auth/tokens.ts';
+import { CatalogEvents } from './catalog/catalog-events.ts';
+import { Categories } from './catalog/categories.ts';
+import { Channels } from './catalog/channels.ts';
 import { type Database, openDatabase } from './catalog/database.ts';
+import { databasePath } from './catalog/database-path.ts';
+import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
@@ -17,6 +22,7 @@ import { Resolver } from './engine/resolver.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
+import { CpuPool } from './jobs/cpu-pool.ts';
 import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
@@ -56,6 +62,12 @@ export class Gateway {
   readonly #server: HttpServer;
   readonly #database: Database;
   readonly #access: Access;
+  readonly #jobs = new CpuPool();
+  /** Tells of every change of the catalogue. */
+  readonly catalogEvents = new CatalogEvents();
+  readonly categories: Categories;
+  readonly channels: Channels;
+  readonly imports: Imports;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
@@ -82,6 +94,17 @@ export class Gateway {
       admin: { username: config.adminUsername, hash: adminHash },
       onLogin: facts => journal.login(facts),
       onLostNotes: error => log.warn({ err: error }, 'who logged in, and when, could not be written down'),
+    });
+    this.categories = new Categories(database, this.catalogEvents);
+    this.channels = new Channels(database, this.catalogEvents);
+    this.imports = new Imports({
+      database,
+      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      jobs: this.#jobs,
+      events: this.catalogEvents,
+      observer: journal,
+      userAgent: config.httpUserAgent,
+      folder: config.dataDir,
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
@@ -154,6 +177,7 @@ export class Gateway {
       viewers: this.#viewers,
       budget: this.#budget,
       sessions: this.sessions,
+      channels: () => this.channels.counts(),
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
@@ -192,8 +216,7 @@ export class Gateway {
     const { config, log } = options;
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
-    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const database = openDatabase(path.join(config.dataDir, 'sluice.db'));
+    const database = await openCatalog(config);
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
     const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
     gateway.#engines.start();
@@ -204,6 +227,7 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.imports.start(config.scraperUrls, config.scraperUpdateIntervalMs);
     return gateway;
   }
 
@@ -247,15 +271,18 @@ export class Gateway {
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
+    // Imports end at once: their next run does all of it again.
+    const importsEnded = this.imports.close();
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.sessions.close();
     this.#server.close();
-    const closing = [this.#engines.close(), this.#demo?.close(), this.#access.close()];
-    await Promise.race([Promise.all(closing), delay(CLOSING_RESERVE_MS)]);
-    await this.#database.close();
+    // Both write to the database, which closes last.
+    const written = Promise.all([importsEnded.then(() => this.#jobs.close()), this.#access.close()]);
+    const ended = Promise.all([this.#engines.close(), this.#demo?.close(), written.then(() => this.#database.close())]);
+    await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
   }
 
@@ -290,6 +317,12 @@ export class Gateway {
         notification satisfies never;
     }
   }
+}
+
+async function openCatalog({ databaseUrl, dataDir }: Config): Promise<Database> {
+  const file = databasePath(databaseUrl, dataDir);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return openDatabase(file);
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

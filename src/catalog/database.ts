@@ -35,7 +35,12 @@ export function openDatabase(path: string): Database {
     throw error;
   }
   const query = new Kysely<Tables>({ dialect: new SqliteDialect({ database: connection }) });
-  return { query, connection, close: () => query.destroy() };
+  const close = async (): Promise<void> => {
+    await query.destroy();
+    // Kysely leaves alone what it was never asked to use, and an open connection keeps its locks and its memory.
+    if (connection.open) connection.close();
+  };
+  return { query, connection, close };
 }
 
 function connect(path: string): Connection.Database {
@@ -94,4 +99,10 @@ export function inTransaction<T>(connection: Connection.Database, work: () => T)
     if (connection.inTransaction) connection.exec('ROLLBACK'); // SQLite may have done so itself.
     throw error;
   }
+}
+
+/** The number that a query gives: the first column of its only row. (`get` of this driver does not pluck.) */
+export function numberOf(connection: Connection.Database, sql: string, ...values: (string | number)[]): number {
+  const [value] = connection.prepare(sql).pluck().all(values) as number[];
+  return value!;
 }

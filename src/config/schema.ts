@@ -47,7 +47,7 @@ export interface Option {
 }
 
 const ONE_LISTENER = 'everything is served from SERVER_HOST:SERVER_PORT';
-const NO_CATALOGUE = 'this version has no catalogue';
+const NO_GUIDES = 'this version has no programme guides';
 
 /** Every key, by the name of its field in `Config`: the only list of them; all else is derived from it. */
 export const OPTIONS = {
@@ -401,8 +401,7 @@ export const OPTIONS = {
     kind: webAddresses,
     default: '',
     unset: 'none',
-    doc: 'Lists of channels to read.',
-    noEffect: NO_CATALOGUE,
+    doc: 'M3U lists of channels to read into the catalogue; those that are added by hand are read as well.',
   },
   scraperUpdateIntervalMs: {
     env: 'SCRAPER_UPDATE_INTERVAL',
@@ -410,7 +409,6 @@ export const OPTIONS = {
     kind: seconds(60),
     default: '86400',
     doc: 'How often the lists of channels are read.',
-    noEffect: NO_CATALOGUE,
   },
   epgSources: {
     env: 'EPG_SOURCES',
@@ -419,7 +417,7 @@ export const OPTIONS = {
     default: '',
     unset: 'none',
     doc: 'Programme guides to read.',
-    noEffect: NO_CATALOGUE,
+    noEffect: NO_GUIDES,
   },
   epgUpdateIntervalMs: {
     env: 'EPG_UPDATE_INTERVAL',
@@ -427,14 +425,14 @@ export const OPTIONS = {
     kind: seconds(60),
     default: '86400',
     doc: 'How often the programme guides are read.',
-    noEffect: NO_CATALOGUE,
+    noEffect: NO_GUIDES,
   },
   databaseUrl: {
     env: 'DATABASE_URL',
     section: 'Catalogue',
     kind: text('an SQLite database such as sqlite:///./data/sluice.db', /^sqlite:.+$/),
-    doc: 'Database of the catalogue.',
-    noEffect: NO_CATALOGUE,
+    unset: 'sluice.db in DATA_DIR',
+    doc: 'Database of the catalogue; four slashes begin an absolute path.',
   },
 } as const satisfies Record<string, Option>;
 

@@ -1,4 +1,6 @@
 import type { LoginFacts } from '../accounts/credentials.ts';
+import type { Import, ImportRun } from '../catalog/import-store.ts';
+import type { ImportEvents } from '../catalog/imports.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EngineEvents } from '../engine/engine-pool.ts';
 import type { EndedSession, Session } from '../sessions/session.ts';
@@ -10,7 +12,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Writes down what happens: one log line and one count for each event. */
-export class Journal implements EngineEvents, SessionEvents {
+export class Journal implements EngineEvents, SessionEvents, ImportEvents {
   readonly #log: Logger;
   readonly #metrics: Metrics;
 
@@ -164,6 +166,19 @@ export class Journal implements EngineEvents, SessionEvents {
 
   leaseFailed({ place }: EngineStatus, code: ErrorCode): void {
     this.#metrics.leaseFailed(place, code);
+  }
+
+  importFinished({ id, name, address }: Import, run: ImportRun, seconds: number): void {
+    const { state, added, changed, removed, skipped, problem } = run;
+    this.#metrics.importFinished(state, seconds);
+    const about = { import: id, name, address, seconds: Math.round(seconds * 10) / 10 };
+    if (state === 'failed') this.#log.warn({ ...about, problem }, 'import failed; the catalogue stays as it was');
+    else if (state === 'unchanged') this.#log.info(about, 'import found its list unchanged');
+    else this.#log.info({ ...about, added, changed, removed, skipped }, 'import done');
+  }
+
+  importCrashed({ id, name }: Import, cause: unknown): void {
+    this.#log.error({ import: id, name, err: cause }, 'import crashed');
   }
 }
 

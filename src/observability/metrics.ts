@@ -24,6 +24,8 @@ export interface MetricSources {
   viewers: Viewers;
   budget: Budget;
   sessions: Sessions;
+  /** How many channels there are. */
+  channels: () => { enabled: number; disabled: number };
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -67,6 +69,8 @@ export class Metrics {
   readonly #outage: Histogram;
   readonly #leases: Counter<'engine'>;
   readonly #leaseFailures: Counter<'engine' | 'code'>;
+  readonly #importRuns: Counter<'state'>;
+  readonly #importTime: Histogram;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
 
   constructor() {
@@ -136,10 +140,23 @@ export class Metrics {
       labelNames: ['engine', 'code'],
       registers,
     });
+    this.#importRuns = new Counter({
+      name: 'sluice_import_runs_total',
+      help: 'Readings of lists of channels, by how they ended',
+      labelNames: ['state'],
+      registers,
+    });
+    for (const state of ['done', 'unchanged', 'failed']) this.#importRuns.inc({ state }, 0);
+    this.#importTime = new Histogram({
+      name: 'sluice_import_seconds',
+      help: 'How long readings of lists took, waiting for a thread included',
+      buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers, budget, sessions }: MetricSources): void {
+  observe({ shards, engines, viewers, budget, sessions, channels }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -192,6 +209,7 @@ export class Metrics {
         this.set(sessions.count);
       },
     });
+    this.#observeCatalog(channels);
     this.#observeEngines(engines);
     new Gauge({
       name: 'sluice_packet_log_bytes',
@@ -202,6 +220,18 @@ export class Metrics {
       },
     });
     this.#observeShards(shards);
+  }
+
+  #observeCatalog(channels: MetricSources['channels']): void {
+    new Gauge({
+      name: 'sluice_channels',
+      help: 'Channels of the catalogue, by whether viewers get them',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        for (const [state, count] of Object.entries(channels())) this.set({ state }, count);
+      },
+    });
   }
 
   #observeEngines(engines: EnginePool): void {
@@ -313,6 +343,12 @@ export class Metrics {
   streamRecovered(how: RecoveredBy, outageMs: number): void {
     this.#recoveries.inc({ how });
     this.#outage.observe(outageMs / 1000);
+  }
+
+  /** Counts a reading of a list of channels. */
+  importFinished(state: string, seconds: number): void {
+    this.#importRuns.inc({ state });
+    this.#importTime.observe(seconds);
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */

@@ -130,6 +130,21 @@ describe('the dependency rule', () => {
     ).toEqual([]);
   });
 
+  it('workers/jobs imports only src/shared, src/catalog, src/upstream and itself', () => {
+    expect(
+      offenders(
+        /^workers\/jobs\//,
+        ({ target }) => !isOurs(target) || /^(src\/(shared|catalog|upstream)|workers\/jobs)\//.test(target),
+      ),
+    ).toEqual([]);
+  });
+
+  it('src/catalog imports only src/shared and itself', () => {
+    expect(
+      offenders(/^src\/catalog\//, ({ target }) => !isOurs(target) || /^src\/(shared|catalog)\//.test(target)),
+    ).toEqual([]);
+  });
+
   it('src/upstream imports only src/shared and itself', () => {
     expect(
       offenders(/^src\/upstream\//, ({ target }) => !isOurs(target) || /^src\/(shared|upstream)\//.test(target)),

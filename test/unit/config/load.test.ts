@@ -314,18 +314,15 @@ describe('the .env file', () => {
 
 describe('notes', () => {
   const oneListener = 'everything is served from SERVER_HOST:SERVER_PORT';
-  const noCatalogue = 'this version has no catalogue';
+  const noGuides = 'this version has no programme guides';
 
   it.each<[key: string, text: string, reason: string]>([
     ['SECRET_KEY', 'k'.repeat(32), 'nothing is signed in this version'],
     ['ACESTREAM_CHUNK_SIZE', '8192', 'bytes are forwarded as they arrive'],
     ['ACESTREAM_STREAMING_HOST', 'localhost', oneListener],
     ['ACESTREAM_STREAMING_PORT', '8001', oneListener],
-    ['SCRAPER_URLS', 'http://lists/a.m3u', noCatalogue],
-    ['SCRAPER_UPDATE_INTERVAL', '3600', noCatalogue],
-    ['EPG_SOURCES', 'https://guide/a.xml', noCatalogue],
-    ['EPG_UPDATE_INTERVAL', '3600', noCatalogue],
-    ['DATABASE_URL', 'sqlite:///data/x.db', noCatalogue],
+    ['EPG_SOURCES', 'https://guide/a.xml', noGuides],
+    ['EPG_UPDATE_INTERVAL', '3600', noGuides],
   ])('say that %s is accepted and changes nothing', (key, text, reason) => {
     expect(load({ [key]: text }).notes).toEqual([`${key} has no effect: ${reason}`]);
   });
