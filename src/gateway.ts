@@ -182,6 +182,8 @@ export class Gateway {
     const resolver = new Resolver(() => this.#engines.healthyClients());
     const app = createApp({
       login: this.#access.login,
+      accounts: this.accounts,
+      sessions: this.sessions,
       tokens: this.tokens,
       directory: new StreamDirectory(
         this.#shards,
