@@ -185,6 +185,9 @@ export class Gateway {
       accounts: this.accounts,
       sessions: this.sessions,
       tokens: this.tokens,
+      channels: this.channels,
+      categories: this.categories,
+      imports: this.imports,
       directory: new StreamDirectory(
         this.#shards,
         this.#engines,

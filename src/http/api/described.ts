@@ -106,3 +106,11 @@ export function refusals(own: Readonly<Partial<Record<ErrorCode, string>>> = {})
   });
   return Object.fromEntries(described) as object;
 }
+
+/** An object whose fields may be missing, but never undefined. */
+type Defined<T> = { [K in keyof T]: Exclude<T[K], undefined> };
+
+/** Without the fields that are undefined, which mean the same as missing ones. */
+export function definedOf<T extends object>(fields: T): Defined<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as Defined<T>;
+}

@@ -2,10 +2,16 @@
 import { bodyLimit } from 'hono/body-limit';
 import type { Accounts } from '../../accounts/accounts.ts';
 import type { Tokens } from '../../auth/tokens.ts';
+import type { Categories } from '../../catalog/categories.ts';
+import type { Channels } from '../../catalog/channels.ts';
+import type { Imports } from '../../catalog/imports.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { SluiceError } from '../../shared/errors.ts';
 import { accountRoutes } from '../routes/v1/accounts.ts';
+import { categoryRoutes } from '../routes/v1/categories.ts';
+import { channelRoutes } from '../routes/v1/channels.ts';
 import { type EngineAdministration, engineRoutes } from '../routes/v1/engines.ts';
+import { importRoutes } from '../routes/v1/imports.ts';
 import { sessionRoutes } from '../routes/v1/sessions.ts';
 import { tokenRoutes } from '../routes/v1/tokens.ts';
 import { type DescribedApp, describedApp } from './described.ts';
@@ -16,6 +22,9 @@ export interface AdministrationParts {
   sessions: Sessions;
   tokens: Tokens;
   engines: EngineAdministration;
+  channels: Channels;
+  categories: Categories;
+  imports: Imports;
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -44,6 +53,9 @@ export function administration(parts: AdministrationParts): DescribedApp {
   sessionRoutes(app, parts.sessions);
   tokenRoutes(app, parts.tokens);
   engineRoutes(app, parts.engines);
+  channelRoutes(app, parts.channels);
+  categoryRoutes(app, parts.categories);
+  importRoutes(app, parts.imports);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'basic', {
     type: 'http',

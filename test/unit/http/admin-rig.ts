@@ -3,6 +3,7 @@ import { Tokens } from '../../../src/auth/tokens.ts';
 import { CatalogEvents } from '../../../src/catalog/catalog-events.ts';
 import { Categories } from '../../../src/catalog/categories.ts';
 import { Channels } from '../../../src/catalog/channels.ts';
+import { Imports, type JobRunner } from '../../../src/catalog/imports.ts';
 import { problemSchema } from '../../../src/http/api/problem.ts';
 import { administration } from '../../../src/http/api/v1.ts';
 import { type AppParts, createApp } from '../../../src/http/app.ts';
@@ -42,6 +43,17 @@ export class AdminRig {
   readonly events = new CatalogEvents();
   readonly categories = new Categories(this.accounts.database, this.events);
   readonly channels = new Channels(this.accounts.database, this.events);
+  /** What jobs are asked for; the test answers. */
+  job: JobRunner['run'] = () => new Promise(() => {});
+  readonly imports = new Imports({
+    database: this.accounts.database,
+    databasePath: this.accounts.file,
+    jobs: { run: (name, request, options) => this.job(name, request, options) },
+    events: this.events,
+    observer: { importFinished: () => {}, importCrashed: () => {} },
+    userAgent: 'test',
+    folder: this.accounts.folder,
+  });
   readonly tokens = new Tokens(this.accounts.database, this.accounts.late);
   readonly parts: AppParts;
   readonly app: ReturnType<typeof createApp>;
@@ -54,6 +66,7 @@ export class AdminRig {
       tokens: this.tokens,
       categories: this.categories,
       channels: this.channels,
+      imports: this.imports,
       engines: { status: () => [], waiting: 0 },
       login: { verify: (_: unknown, given: string) => Promise.resolve(given === 'secret') },
       metrics: { request: () => {} },
@@ -111,6 +124,7 @@ export class AdminRig {
   }
 
   async close(): Promise<void> {
+    await this.imports.close();
     this.sessions.sessions.close();
     await this.accounts.close();
   }
