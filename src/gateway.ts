@@ -16,6 +16,7 @@ import { databasePath } from './catalog/database-path.ts';
 import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
+import type { Setting } from './config/settings.ts';
 import { Demo } from './demo/demo.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
@@ -38,6 +39,8 @@ import { Viewers } from './viewers/viewers.ts';
 /** What a gateway is started with. */
 export interface GatewayOptions {
   config: Config;
+  /** What administrators are shown of the configuration. */
+  settings?: readonly Setting[];
   log: Logger;
   version: string;
   /** Gets a made-up administrator's password, the only time it is shown. */
@@ -188,6 +191,7 @@ export class Gateway {
       channels: this.channels,
       categories: this.categories,
       imports: this.imports,
+      settings: options.settings ?? [],
       directory: new StreamDirectory(
         this.#shards,
         this.#engines,

@@ -5,6 +5,7 @@ import type { Tokens } from '../../auth/tokens.ts';
 import type { Categories } from '../../catalog/categories.ts';
 import type { Channels } from '../../catalog/channels.ts';
 import type { Imports } from '../../catalog/imports.ts';
+import type { Setting } from '../../config/settings.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { SluiceError } from '../../shared/errors.ts';
 import { accountRoutes } from '../routes/v1/accounts.ts';
@@ -13,6 +14,7 @@ import { channelRoutes } from '../routes/v1/channels.ts';
 import { type EngineAdministration, engineRoutes } from '../routes/v1/engines.ts';
 import { importRoutes } from '../routes/v1/imports.ts';
 import { sessionRoutes } from '../routes/v1/sessions.ts';
+import { settingRoutes } from '../routes/v1/settings.ts';
 import { tokenRoutes } from '../routes/v1/tokens.ts';
 import { type DescribedApp, describedApp } from './described.ts';
 
@@ -25,6 +27,7 @@ export interface AdministrationParts {
   channels: Channels;
   categories: Categories;
   imports: Imports;
+  settings: readonly Setting[];
 }
 
 const MAX_BODY_BYTES = 1024 * 1024;
@@ -56,6 +59,7 @@ export function administration(parts: AdministrationParts): DescribedApp {
   channelRoutes(app, parts.channels);
   categoryRoutes(app, parts.categories);
   importRoutes(app, parts.imports);
+  settingRoutes(app, parts.settings);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'basic', {
     type: 'http',

@@ -4,6 +4,7 @@ import { CatalogEvents } from '../../../src/catalog/catalog-events.ts';
 import { Categories } from '../../../src/catalog/categories.ts';
 import { Channels } from '../../../src/catalog/channels.ts';
 import { Imports, type JobRunner } from '../../../src/catalog/imports.ts';
+import { settingsOf } from '../../../src/config/settings.ts';
 import { problemSchema } from '../../../src/http/api/problem.ts';
 import { administration } from '../../../src/http/api/v1.ts';
 import { type AppParts, createApp } from '../../../src/http/app.ts';
@@ -67,6 +68,7 @@ export class AdminRig {
       categories: this.categories,
       channels: this.channels,
       imports: this.imports,
+      settings: settingsOf({ MAX_STREAMS: '7' }, {}),
       engines: { status: () => [], waiting: 0 },
       login: { verify: (_: unknown, given: string) => Promise.resolve(given === 'secret') },
       metrics: { request: () => {} },

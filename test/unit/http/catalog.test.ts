@@ -157,3 +157,13 @@ describe('the routes of imports', () => {
     expect(await rig.call('GET', path)).toMatchObject({ status: 404 });
   });
 });
+
+describe('the route of settings', () => {
+  it('shows what holds and where it was said', async () => {
+    const { items } = (await rig.call('GET', '/api/v1/settings')).body;
+    expect(items.find(({ key }: { key: string }) => key === 'MAX_STREAMS')).toMatchObject({
+      value: '7',
+      source: 'environment',
+    });
+  });
+});
