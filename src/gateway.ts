@@ -71,6 +71,7 @@ export class Gateway {
   readonly categories: Categories;
   readonly channels: Channels;
   readonly imports: Imports;
+  readonly directory: StreamDirectory;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
@@ -183,6 +184,14 @@ export class Gateway {
       channels: () => this.channels.counts(),
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
+    this.directory = new StreamDirectory(
+      this.#shards,
+      this.#engines,
+      resolver,
+      this.#viewers,
+      readers,
+      config.httpUserAgent,
+    );
     const app = createApp({
       login: this.#access.login,
       accounts: this.accounts,
@@ -192,14 +201,7 @@ export class Gateway {
       categories: this.categories,
       imports: this.imports,
       settings: options.settings ?? [],
-      directory: new StreamDirectory(
-        this.#shards,
-        this.#engines,
-        resolver,
-        this.#viewers,
-        readers,
-        config.httpUserAgent,
-      ),
+      directory: this.directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,

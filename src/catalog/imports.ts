@@ -93,6 +93,11 @@ export class Imports {
     return this.#running.get(id)?.progress;
   }
 
+  /** Whether a job holds, or is about to take, the lock for writing: who can wait with a write of its own, should. */
+  get isWriting(): boolean {
+    return [...this.#running.values()].some(({ progress }) => progress?.phase === 'applying');
+  }
+
   /**
    * Adds an import; unless it is disabled it is read at once.
    * @throws SluiceError `catalog_invalid` or `catalog_conflict`

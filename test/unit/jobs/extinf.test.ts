@@ -66,9 +66,9 @@ describe('an #EXTINF line', () => {
       ','.repeat(16_000),
     ];
     for (const text of nasty) {
-      const beganMs = performance.now();
+      const before = process.cpuUsage();
       parseExtinf(`#EXTINF:-1 ${text}`);
-      expect(performance.now() - beganMs).toBeLessThan(250);
+      expect(process.cpuUsage(before).user / 1000).toBeLessThan(250);
     }
   });
 });

@@ -254,9 +254,9 @@ describe('properties of the parser', () => {
       Buffer.alloc(8 << 20, `#EXTINF:-1 ${' '.repeat(16_000)}=\n`),
     ];
     for (const bytes of megabytes) {
-      const beganMs = performance.now();
+      const before = process.cpuUsage();
       parse(bytes);
-      expect(performance.now() - beganMs).toBeLessThan(5_000);
+      expect(process.cpuUsage(before).user / 1000).toBeLessThan(5_000); // Other processes may be busy, too.
     }
   });
 
