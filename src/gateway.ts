@@ -197,6 +197,7 @@ export class Gateway {
       accounts: this.accounts,
       sessions: this.sessions,
       tokens: this.tokens,
+      admins: this.admins,
       channels: this.channels,
       categories: this.categories,
       imports: this.imports,

@@ -1,6 +1,7 @@
 /** The administration: every route under /api/v1, and the document that describes them. */
 import { bodyLimit } from 'hono/body-limit';
 import type { Accounts } from '../../accounts/accounts.ts';
+import type { Admins } from '../../auth/admins.ts';
 import type { Tokens } from '../../auth/tokens.ts';
 import type { Categories } from '../../catalog/categories.ts';
 import type { Channels } from '../../catalog/channels.ts';
@@ -9,6 +10,7 @@ import type { Setting } from '../../config/settings.ts';
 import type { Sessions } from '../../sessions/sessions.ts';
 import { SluiceError } from '../../shared/errors.ts';
 import { accountRoutes } from '../routes/v1/accounts.ts';
+import { adminRoutes } from '../routes/v1/admins.ts';
 import { categoryRoutes } from '../routes/v1/categories.ts';
 import { channelRoutes } from '../routes/v1/channels.ts';
 import { type EngineAdministration, engineRoutes } from '../routes/v1/engines.ts';
@@ -23,6 +25,7 @@ export interface AdministrationParts {
   accounts: Accounts;
   sessions: Sessions;
   tokens: Tokens;
+  admins: Admins;
   engines: EngineAdministration;
   channels: Channels;
   categories: Categories;
@@ -55,6 +58,7 @@ export function administration(parts: AdministrationParts): DescribedApp {
   accountRoutes(app, parts.accounts);
   sessionRoutes(app, parts.sessions);
   tokenRoutes(app, parts.tokens);
+  adminRoutes(app, parts.admins);
   engineRoutes(app, parts.engines);
   channelRoutes(app, parts.channels);
   categoryRoutes(app, parts.categories);

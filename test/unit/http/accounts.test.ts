@@ -91,3 +91,19 @@ describe('the routes of tokens', () => {
     expect(await rig.call('GET', '/api/v1/accounts', { bearer })).toMatchObject({ status: 401 });
   });
 });
+
+describe('the routes of administrators', () => {
+  it('make one, change the password, and remove it; no answer has a password', async () => {
+    const json = { username: 'bob', password: 'hunter2-hunter2' };
+    const made = await rig.call('POST', '/api/v1/admins', { json });
+    expect([made.status, Object.keys(made.body).sort()]).toEqual([201, ['createdAt', 'id', 'username']]);
+    expect(await rig.call('POST', '/api/v1/admins', { json })).toMatchObject({ status: 409 });
+    const path = `/api/v1/admins/${made.body.id}`;
+    expect(await rig.call('PUT', `${path}/password`, { json: { password: 'short' } })).toMatchObject({ status: 422 });
+    expect(await rig.call('PUT', `${path}/password`, { json: { password: 'long-enough' } })).toMatchObject({
+      status: 204,
+    });
+    expect(await rig.call('DELETE', path)).toMatchObject({ status: 204 });
+    expect((await rig.call('GET', '/api/v1/admins')).body.items).toEqual([]);
+  });
+});

@@ -1,4 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
+import { Admins } from '../../../src/auth/admins.ts';
+import { HashQueue } from '../../../src/auth/hash-queue.ts';
 import { Tokens } from '../../../src/auth/tokens.ts';
 import { CatalogEvents } from '../../../src/catalog/catalog-events.ts';
 import { Categories } from '../../../src/catalog/categories.ts';
@@ -65,6 +67,7 @@ export class AdminRig {
       accounts: this.accounts.accounts,
       sessions: this.sessions.sessions,
       tokens: this.tokens,
+      admins: new Admins(this.accounts.database, 'admin', new HashQueue()),
       categories: this.categories,
       channels: this.channels,
       imports: this.imports,
