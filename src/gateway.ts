@@ -16,6 +16,7 @@ import { databasePath } from './catalog/database-path.ts';
 import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
+import type { Setting } from './config/settings.ts';
 import { Demo } from './demo/demo.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
@@ -41,6 +42,8 @@ import { XtreamFront } from './xtream-front.ts';
 /** What a gateway is started with. */
 export interface GatewayOptions {
   config: Config;
+  /** What administrators are shown of the configuration. */
+  settings?: readonly Setting[];
   log: Logger;
   version: string;
   /** Gets a made-up administrator's password, the only time it is shown. */
@@ -226,7 +229,14 @@ export class Gateway {
     });
     const app = createApp({
       login: this.#access.login,
+      accounts: this.accounts,
+      sessions: this.sessions,
       tokens: this.tokens,
+      admins: this.admins,
+      channels: this.channels,
+      categories: this.categories,
+      imports: this.imports,
+      settings: options.settings ?? [],
       directory: this.directory,
       viewers: this.#viewers,
       engines: this.#engines,
@@ -320,6 +330,7 @@ export class Gateway {
     this.#viewers.close();
     this.sessions.close();
     this.#server.close();
+    // All of them use the database, which closes last.
     const readersEnded = Promise.all([
       jobsEnded.then(() => Promise.all([this.#jobs.close(), this.#guideJobs.close()])),
       this.#access.close(),

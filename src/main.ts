@@ -57,7 +57,7 @@ async function run(): Promise<void> {
     process.exitCode = 78; // EX_CONFIG of sysexits.h
     return;
   }
-  const { config, notes } = loaded;
+  const { config, notes, settings } = loaded;
   process.env.TZ = config.serverTimezone; // Times people read, in the log for one, are in this zone.
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const note of notes) log.warn(note);
@@ -89,6 +89,7 @@ async function run(): Promise<void> {
   try {
     gateway = await Gateway.start({
       config,
+      settings,
       log,
       version,
       onAdminPassword: password =>

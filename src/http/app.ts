@@ -1,31 +1,30 @@
-import { Hono, type MiddlewareHandler } from 'hono';
+import { type Context, Hono, type MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import { getPath } from 'hono/utils/url';
 import type { AdminLogin } from '../auth/admin-login.ts';
-import type { Tokens } from '../auth/tokens.ts';
 import type { Logger } from '../observability/log.ts';
 import type { Metrics } from '../observability/metrics.ts';
 import { SluiceError } from '../shared/errors.ts';
 import type { StreamDirectory } from '../viewers/stream-directory.ts';
 import type { Viewers } from '../viewers/viewers.ts';
 import type { Xtream } from '../xtream/xtream.ts';
+import { codedError, problemBody } from './api/problem.ts';
+import { type AdministrationParts, administration } from './api/v1.ts';
 import type { AppEnv } from './app-env.ts';
 import { type Cidr, clientOf, isAllowed, isLoopback } from './client-address.ts';
 import { requireLogin } from './middleware/login.ts';
 import { aceRoutes } from './routes/ace.ts';
 import { aceproxyRoutes } from './routes/aceproxy.ts';
-import { type EngineAdministration, engineRoutes } from './routes/engines.ts';
 import { type Health, healthRoutes } from './routes/health.ts';
 import { httpSourceRoutes } from './routes/http-source.ts';
 import { xtreamRoutes } from './routes/xtream/index.ts';
+import { referenceRoutes } from './routes/reference.ts';
 
 /** What the routes work with. */
-export interface AppParts {
+export interface AppParts extends AdministrationParts {
   login: AdminLogin;
-  tokens: Tokens;
   directory: StreamDirectory;
   viewers: Viewers;
-  engines: EngineAdministration;
   metrics: Metrics;
   log: Logger;
   health: Health;
@@ -50,6 +49,9 @@ function tidyPath(path: string): string {
 
 /** What the original's users read without a login, on the machine itself. */
 const OPEN_ON_LOOPBACK = new Set(['/api/aceproxy/stats', '/api/aceproxy/streams']);
+
+/** Routes whose refusals are problem+json; the others keep the form that clients of the original know. */
+const DESCRIBED = /^\/api\/v1(\/|$)/;
 
 /** All routes and what surrounds them. It never listens, so tests can call it with `app.request`. */
 export function createApp(parts: AppParts): Hono<AppEnv> {
@@ -89,17 +91,24 @@ export function createApp(parts: AppParts): Hono<AppEnv> {
   app.route('/', aceRoutes(parts));
   app.route('/', httpSourceRoutes(parts));
   app.route('/', aceproxyRoutes(parts));
-  app.route('/', engineRoutes(parts));
   app.route('/', healthRoutes(parts));
+  const described = administration(parts);
+  app.route('/', described);
+  app.route('/', referenceRoutes(described, parts.health.version));
   app.route('/', xtreamRoutes(parts)); // The last, because they take any name in the first segment.
 
-  app.notFound(c => c.json(new SluiceError('not_found', 'There is nothing here.').toBody(), 404));
+  const refuse = (c: Context<AppEnv>, error: SluiceError): Response => {
+    if (!DESCRIBED.test(c.req.path)) return c.json(error.toBody(), error.status as 500);
+    const text = JSON.stringify(problemBody(error));
+    return c.body(text, error.status as 500, { 'Content-Type': 'application/problem+json' });
+  };
+  app.notFound(c => refuse(c, new SluiceError('not_found', 'There is nothing here.')));
   app.onError((thrown, c) => {
-    const error = SluiceError.from(thrown);
+    const error = codedError(thrown);
     if (error.code === 'internal')
       log.error({ err: thrown, method: c.req.method, route: routePath(c, -1) }, 'request failed');
     if (error.retryAfterSeconds > 0) c.header('Retry-After', String(error.retryAfterSeconds));
-    return c.json(error.toBody(), error.status as 500);
+    return refuse(c, error);
   });
   return app;
 }
