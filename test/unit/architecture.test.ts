@@ -153,7 +153,7 @@ describe('the dependency rule', () => {
     ['koffi', /^src\/native\//],
     ['bcryptjs', /^workers\/jobs\//],
     ['piscina', /^src\/jobs\//],
-    ['libsql', /^src\/catalog\/database\.ts$/],
+    ['libsql', /^src\/catalog\/database(-lock)?\.ts$/],
   ])('%s is used only where it belongs: %p', (name, allowed) => {
     expect(strayUsers(name, allowed)).toEqual([]);
   });
