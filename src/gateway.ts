@@ -12,6 +12,7 @@ import { type Database, openDatabase } from './catalog/database.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
+import { DEMO_LOGIN, DemoCatalogue, isUnused } from './demo/demo-catalogue.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
 import { createApp } from './http/app.ts';
@@ -49,6 +50,7 @@ export class Gateway {
   readonly #log: Logger;
   readonly #libc: typeof Libc | undefined;
   readonly #demo: Demo | undefined;
+  readonly #demoCatalogue: DemoCatalogue | undefined;
   readonly #budget: Budget;
   readonly #engines: EnginePool;
   readonly #shards: ShardPool;
@@ -66,7 +68,7 @@ export class Gateway {
     options: GatewayOptions,
     libc: typeof Libc | undefined,
     demo: Demo | undefined,
-    database: Database,
+    home: Database | DemoCatalogue,
     adminHash: string,
   ) {
     const { config, log, version, onFatal } = options;
@@ -74,6 +76,8 @@ export class Gateway {
     this.#log = log;
     this.#libc = libc;
     this.#demo = demo;
+    this.#demoCatalogue = home instanceof DemoCatalogue ? home : undefined;
+    const database = home instanceof DemoCatalogue ? home.database : home;
     const metrics = new Metrics();
     const journal = new Journal(log, metrics);
     this.#database = database;
@@ -193,9 +197,9 @@ export class Gateway {
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const database = openDatabase(path.join(config.dataDir, 'sluice.db'));
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
-    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
+    const demo = isDemo ? await Demo.start() : undefined;
+    const gateway = new Gateway(options, libc, demo, await openHome(config, demo), hash);
     gateway.#engines.start();
     await gateway.#shards.start();
     try {
@@ -210,6 +214,11 @@ export class Gateway {
   /** What the built-in demo shows; undefined when real engines are configured. */
   get demoContents(): Demo['contents'] | undefined {
     return this.#demo?.contents;
+  }
+
+  /** What players log in with while the catalogue is the demo's. */
+  get demoLogin(): typeof DEMO_LOGIN | undefined {
+    return this.#demoCatalogue && DEMO_LOGIN;
   }
 
   /** Viewers' logins. */
@@ -255,7 +264,7 @@ export class Gateway {
     this.#server.close();
     const closing = [this.#engines.close(), this.#demo?.close(), this.#access.close()];
     await Promise.race([Promise.all(closing), delay(CLOSING_RESERVE_MS)]);
-    await this.#database.close();
+    await (this.#demoCatalogue ?? this.#database).close();
     this.#log.info('closed');
   }
 
@@ -290,6 +299,13 @@ export class Gateway {
         notification satisfies never;
     }
   }
+}
+
+/** The catalogue of this gateway: the demo's only where nobody has one of their own, because it would hide that. */
+async function openHome({ dataDir, scraperUrls }: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
+  const file = path.join(dataDir, 'sluice.db');
+  const isDemo = demo !== undefined && scraperUrls.length === 0 && isUnused(file);
+  return isDemo ? DemoCatalogue.create(demo.contents) : openDatabase(file);
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */
