@@ -9,6 +9,7 @@ import { adminPasswordHash } from './auth/admin-login.ts';
 import type { Admins } from './auth/admins.ts';
 import type { Tokens } from './auth/tokens.ts';
 import { type Database, openDatabase } from './catalog/database.ts';
+import { databasePath } from './catalog/database-path.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import { Demo } from './demo/demo.ts';
@@ -302,10 +303,12 @@ export class Gateway {
 }
 
 /** The catalogue of this gateway: the demo's only where nobody has one of their own, because it would hide that. */
-async function openHome({ dataDir, scraperUrls }: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
-  const file = path.join(dataDir, 'sluice.db');
-  const isDemo = demo !== undefined && scraperUrls.length === 0 && isUnused(file);
-  return isDemo ? DemoCatalogue.create(demo.contents) : openDatabase(file);
+async function openHome(config: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
+  const file = databasePath(config.databaseUrl, config.dataDir);
+  if (demo !== undefined && config.scraperUrls.length === 0 && isUnused(file))
+    return DemoCatalogue.create(demo.contents);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return openDatabase(file);
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

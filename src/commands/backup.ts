@@ -9,10 +9,10 @@ const USAGE = `npm run backup [-- FILE]
 Copies the database, while the gateway runs or not, and checks the copy.
 FILE must not exist; without it the copy goes to DATA_DIR/backups, named by date and time.`;
 
-await runCommand(USAGE, (args, { dataDir, database }) => {
+await runCommand(USAGE, (args, { dataDir, database, pathOf }) => {
   const [file, ...rest] = args;
   if (rest.length > 0 || file?.startsWith('-')) throw new UsageError('One file at most can be named.');
-  const to = path.resolve(file ?? path.join(dataDir, 'backups', `sluice-${stampOf(new Date())}.db`));
+  const to = file === undefined ? path.join(dataDir, 'backups', `sluice-${stampOf(new Date())}.db`) : pathOf(file);
   backUp(database, to);
   print(`Backed up to ${to} (${statSync(to).size} bytes, checked).`);
 });

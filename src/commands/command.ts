@@ -1,5 +1,6 @@
 /** What the commands beside the gateway have in common: configuration, messages, exit codes. */
 import path from 'node:path';
+import { databasePath } from '../catalog/database-path.ts';
 import { ConfigError, loadConfig } from '../config/load.ts';
 
 /** A command that was called wrongly. */
@@ -12,7 +13,8 @@ export interface Surroundings {
   readonly dataDir: string;
   /** The file of the database, which may not exist yet. */
   readonly database: string;
-  readonly timeZone: string;
+  /** The whole path of a file that somebody named where they stood; npm runs scripts in the project's folder. */
+  pathOf(file: string): string;
 }
 
 /** Prints a line of a command's result. */
@@ -36,8 +38,11 @@ export async function runCommand(
   }
   try {
     const { config } = loadConfig(process.env);
-    const { dataDir, serverTimezone: timeZone } = config;
-    await work(args, { dataDir, timeZone, database: path.join(dataDir, 'sluice.db') });
+    await work(args, {
+      dataDir: path.resolve(config.dataDir),
+      database: databasePath(config.databaseUrl, config.dataDir),
+      pathOf: file => path.resolve(process.env.INIT_CWD ?? '.', file),
+    });
   } catch (error) {
     process.exitCode = exitCodeOf(error);
     const lines = [`sluice: ${(error as Error).message}`, ...(error instanceof UsageError ? ['', usage] : [])];

@@ -30,13 +30,13 @@ function show({ counts, remarks }: Report): void {
   for (const { table, row, text } of remarks) print(`  ${table} ${row}: ${text}`);
 }
 
-await runCommand(USAGE, async (args, { dataDir, database }) => {
+await runCommand(USAGE, async (args, { database, pathOf }) => {
   const files = args.filter(arg => arg !== '--dry-run');
   const [file] = files;
   if (file === undefined || files.length > 1 || file.startsWith('-')) throw new UsageError('Name one old database.');
   const isRehearsal = args.includes('--dry-run');
-  if (!isRehearsal) mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const report = await (isRehearsal ? rehearse : moveIn)(path.resolve(file), database);
+  if (!isRehearsal) mkdirSync(path.dirname(database), { recursive: true, mode: 0o700 });
+  const report = await (isRehearsal ? rehearse : moveIn)(pathOf(file), database);
   print(isRehearsal ? 'This would be taken over; nothing has changed:' : 'Taken over:');
   show(report);
 });

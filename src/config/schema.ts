@@ -433,8 +433,8 @@ export const OPTIONS = {
     env: 'DATABASE_URL',
     section: 'Catalogue',
     kind: text('an SQLite database such as sqlite:///./data/sluice.db', /^sqlite:.+$/),
-    doc: 'Database of the catalogue.',
-    noEffect: NO_CATALOGUE,
+    unset: 'sluice.db in DATA_DIR',
+    doc: 'Database of the catalogue; four slashes begin an absolute path.',
   },
 } as const satisfies Record<string, Option>;
 

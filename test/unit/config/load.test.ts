@@ -325,7 +325,6 @@ describe('notes', () => {
     ['SCRAPER_UPDATE_INTERVAL', '3600', noCatalogue],
     ['EPG_SOURCES', 'https://guide/a.xml', noCatalogue],
     ['EPG_UPDATE_INTERVAL', '3600', noCatalogue],
-    ['DATABASE_URL', 'sqlite:///data/x.db', noCatalogue],
   ])('say that %s is accepted and changes nothing', (key, text, reason) => {
     expect(load({ [key]: text }).notes).toEqual([`${key} has no effect: ${reason}`]);
   });
