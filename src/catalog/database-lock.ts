@@ -25,18 +25,12 @@ export function lockFileOf(path: string): string {
  */
 export function lockDatabase(path: string, how: 'shared' | 'alone'): DatabaseLock | undefined {
   const connection = new Connection(lockFileOf(path));
-  const release = (): void => {
-    // Closing alone is not enough: the driver keeps the lock until its garbage is collected.
-    if (connection.inTransaction) connection.exec('ROLLBACK');
-    connection.close();
-  };
+  const release = (): void => void connection.close();
   try {
-    connection.pragma(`busy_timeout = ${how === 'shared' ? BUSY_TIMEOUT_MS : 0}`);
-    if (how === 'alone') connection.exec('BEGIN EXCLUSIVE');
-    else {
-      connection.exec('BEGIN');
-      connection.prepare('SELECT COUNT(*) FROM sqlite_master').all(); // A lock is taken by reading.
-    }
+    // No prepared statements: the driver would keep the connection, and the lock, until those are collected as garbage.
+    connection.exec(`PRAGMA busy_timeout = ${how === 'shared' ? BUSY_TIMEOUT_MS : 0}`);
+    // A shared lock is taken by reading.
+    connection.exec(how === 'alone' ? 'BEGIN EXCLUSIVE' : 'BEGIN; SELECT COUNT(*) FROM sqlite_master');
     return { release };
   } catch (error) {
     release();
