@@ -18,6 +18,7 @@ import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import type { Setting } from './config/settings.ts';
 import { Demo } from './demo/demo.ts';
+import { DEMO_LOGIN, DemoCatalogue, isUnused } from './demo/demo-catalogue.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
 import { Guide } from './guide/guide.ts';
@@ -64,6 +65,7 @@ export class Gateway {
   readonly #log: Logger;
   readonly #libc: typeof Libc | undefined;
   readonly #demo: Demo | undefined;
+  readonly #demoCatalogue: DemoCatalogue | undefined;
   readonly #budget: Budget;
   readonly #engines: EnginePool;
   readonly #shards: ShardPool;
@@ -92,7 +94,7 @@ export class Gateway {
     options: GatewayOptions,
     libc: typeof Libc | undefined,
     demo: Demo | undefined,
-    database: Database,
+    home: Database | DemoCatalogue,
     adminHash: string,
   ) {
     const { config, log, version, onFatal } = options;
@@ -100,6 +102,10 @@ export class Gateway {
     this.#log = log;
     this.#libc = libc;
     this.#demo = demo;
+    this.#demoCatalogue = home instanceof DemoCatalogue ? home : undefined;
+    const database = home instanceof DemoCatalogue ? home.database : home;
+    const file = home instanceof DemoCatalogue ? home.file : databasePath(config.databaseUrl, config.dataDir);
+    if (home instanceof DemoCatalogue) home.onRolled = () => this.catalogEvents.changed();
     const metrics = new Metrics();
     const journal = new Journal(log, metrics);
     this.#database = database;
@@ -113,7 +119,7 @@ export class Gateway {
     this.channels = new Channels(database, this.catalogEvents);
     this.imports = new Imports({
       database,
-      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      databasePath: file,
       jobs: this.#jobs,
       events: this.catalogEvents,
       observer: journal,
@@ -122,7 +128,7 @@ export class Gateway {
     });
     this.guide = new Guide({
       database,
-      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      databasePath: file,
       documentsFolder: path.join(config.dataDir, 'guide-documents'),
       jobs: { readings: this.#jobs, quick: this.#guideJobs },
       catalog: this.catalogEvents,
@@ -215,7 +221,7 @@ export class Gateway {
       config.httpUserAgent,
     );
     this.#xtream = new XtreamFront({
-      databasePath: databasePath(config.databaseUrl, config.dataDir),
+      databasePath: file,
       events: this.catalogEvents,
       categories: this.categories,
       channels: this.channels,
@@ -265,9 +271,10 @@ export class Gateway {
     const { config, log } = options;
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
-    const database = await openCatalog(config);
+    await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
-    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
+    const demo = isDemo ? await Demo.start() : undefined;
+    const gateway = new Gateway(options, libc, demo, await openHome(config, demo), hash);
     gateway.#engines.start();
     gateway.#xtream.start();
     await gateway.#shards.start();
@@ -285,6 +292,11 @@ export class Gateway {
   /** What the built-in demo shows; undefined when real engines are configured. */
   get demoContents(): Demo['contents'] | undefined {
     return this.#demo?.contents;
+  }
+
+  /** What players log in with while the catalogue is the demo's. */
+  get demoLogin(): typeof DEMO_LOGIN | undefined {
+    return this.#demoCatalogue && DEMO_LOGIN;
   }
 
   /** Viewers' logins. */
@@ -336,7 +348,7 @@ export class Gateway {
       this.#access.close(),
       this.#xtream.close(),
     ]);
-    const catalogClosed = readersEnded.then(() => this.#database.close());
+    const catalogClosed = readersEnded.then(() => (this.#demoCatalogue ?? this.#database).close());
     const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
     await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
@@ -375,8 +387,12 @@ export class Gateway {
   }
 }
 
-async function openCatalog({ databaseUrl, dataDir }: Config): Promise<Database> {
-  const file = databasePath(databaseUrl, dataDir);
+/** The catalogue of this gateway: the demo's only where nobody has one of their own, because it would hide that. */
+async function openHome(config: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
+  const file = databasePath(config.databaseUrl, config.dataDir);
+  const listed = config.scraperUrls.length + config.epgSources.length;
+  if (demo !== undefined && listed === 0 && isUnused(file))
+    return DemoCatalogue.create(demo.contents);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   return openDatabase(file);
 }

@@ -48,7 +48,17 @@ function greet(gateway: Gateway, host: string): void {
           'No engine is configured (ACESTREAM_ENGINES), so a built-in demo runs. Open in a player, for example VLC:',
           ...contents.map(({ contentId, name }) => `  ${bases[0]}/ace/getstream?id=${contentId}   ${name}`),
         ];
-  say('', `Sluice ${version} is ready on ${bases.join(' and ')}`, '', ...players, '');
+  const login = gateway.demoLogin;
+  const xtream =
+    login === undefined
+      ? []
+      : [
+          '',
+          'Or log in with an Xtream player; this account and its channels exist only in the demo, and what you change is',
+          'gone when it ends:',
+          `  server ${bases.at(-1)}   user name ${login.username}   password ${login.password}`,
+        ];
+  say('', `Sluice ${version} is ready on ${bases.join(' and ')}`, '', ...players, ...xtream, '');
 }
 
 async function run(): Promise<void> {

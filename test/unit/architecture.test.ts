@@ -204,7 +204,7 @@ describe('the dependency rule', () => {
     ['koffi', /^src\/native\//],
     ['bcryptjs', /^workers\/jobs\//],
     ['piscina', /^src\/jobs\//],
-    ['libsql', /^src\/catalog\/database\.ts$/],
+    ['libsql', /^src\/catalog\/database(-lock)?\.ts$/],
     ['saxes', /^workers\/jobs\/xmltv\//],
     ['xz-decompress', /^workers\/jobs\/guide\//],
   ])('%s is used only where it belongs: %p', (name, allowed) => {
