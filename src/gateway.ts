@@ -391,8 +391,7 @@ export class Gateway {
 async function openHome(config: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
   const file = databasePath(config.databaseUrl, config.dataDir);
   const listed = config.scraperUrls.length + config.epgSources.length;
-  if (demo !== undefined && listed === 0 && isUnused(file))
-    return DemoCatalogue.create(demo.contents);
+  if (demo !== undefined && listed === 0 && isUnused(file)) return DemoCatalogue.create(demo.contents);
   await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
   return openDatabase(file);
 }

@@ -17,8 +17,8 @@ import { aceRoutes } from './routes/ace.ts';
 import { aceproxyRoutes } from './routes/aceproxy.ts';
 import { type Health, healthRoutes } from './routes/health.ts';
 import { httpSourceRoutes } from './routes/http-source.ts';
-import { xtreamRoutes } from './routes/xtream/index.ts';
 import { referenceRoutes } from './routes/reference.ts';
+import { xtreamRoutes } from './routes/xtream/index.ts';
 
 /** What the routes work with. */
 export interface AppParts extends AdministrationParts {

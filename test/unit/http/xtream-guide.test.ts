@@ -46,6 +46,7 @@ function rig({ standing = 'active' as Standing, categoryIds = null as number[] |
   const app = createApp({
     metrics: { request: () => {} },
     log: { debug: () => {} },
+    health: { version: 'test' },
     trustedProxies: [],
     aceAllow: [],
     xtream: {
