@@ -119,10 +119,11 @@ function addChannels(database: Database, contents: DemoContents): number[] {
   const categories = new Categories(database, events);
   const channels = new Channels(database, events);
   const [first, second] = CATEGORIES.map(name => categories.create({ name }).id) as [number, number];
-  // It is filled here, so nobody is to read it from its address.
+  // It is filled here, so nobody is ever to read it from its address.
   const guide = idOf(
     connection,
-    "INSERT INTO guide_sources (name, url, enabled, interval_s) VALUES ('Demo', 'http://127.0.0.1/demo', 0, 86400)",
+    `INSERT INTO guide_sources (name, url, interval_s, last_run_at)
+     VALUES ('Demo', 'http://127.0.0.1/demo', 0, unixepoch())`,
   );
   return contents.map(({ contentId, name }, place) => {
     const guideId = `demo.${place + 1}`;

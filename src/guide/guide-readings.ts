@@ -29,9 +29,9 @@ export class GuideReadings {
     this.#schedule = new ImportSchedule(id => void this.run(id).catch(() => {}));
   }
 
-  /** Schedules a source, or no longer if it is not enabled. */
+  /** Schedules a source, or no longer if it is not enabled; one without an interval is filled by somebody else. */
   plan(source: GuideSource): void {
-    if (source.enabled && !this.#leaving.has(source.id)) this.#schedule.plan(source);
+    if (source.enabled && source.intervalS > 0 && !this.#leaving.has(source.id)) this.#schedule.plan(source);
     else this.#schedule.drop(source.id);
   }
 

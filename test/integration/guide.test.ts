@@ -101,6 +101,7 @@ describe('a gateway with a guide', () => {
     const two = channels.create({ name: 'Two', guideId: 'C2.es' });
     await until('both channels to have a guide', () => guide.nowNext([one.id, two.id]).size === 2);
     expect(guide.listingsFor(one.id, { limit: 2 })).toMatchObject([{ title: 'v1 1' }, { title: 'v1 4' }]);
+    await until('the source to be counted', () => guide.sources()[0]?.channels === 3);
     expect(guide.sources()).toMatchObject([{ configured: true, problem: null, channels: 3, programmes: 12 }]);
     const document = await guide.xmltvFor('all');
     const text = Buffer.concat(await document.open('identity').toArray()).toString();
