@@ -242,6 +242,7 @@ export class Gateway {
       channels: this.channels,
       categories: this.categories,
       imports: this.imports,
+      guide: this.guide,
       settings: options.settings ?? [],
       directory: this.directory,
       viewers: this.#viewers,

@@ -14,6 +14,7 @@ import { adminRoutes } from '../routes/v1/admins.ts';
 import { categoryRoutes } from '../routes/v1/categories.ts';
 import { channelRoutes } from '../routes/v1/channels.ts';
 import { type EngineAdministration, engineRoutes } from '../routes/v1/engines.ts';
+import { type GuideAdministration, guideRoutes } from '../routes/v1/guide.ts';
 import { importRoutes } from '../routes/v1/imports.ts';
 import { sessionRoutes } from '../routes/v1/sessions.ts';
 import { settingRoutes } from '../routes/v1/settings.ts';
@@ -30,6 +31,7 @@ export interface AdministrationParts {
   channels: Channels;
   categories: Categories;
   imports: Imports;
+  guide: GuideAdministration;
   settings: readonly Setting[];
 }
 
@@ -63,6 +65,7 @@ export function administration(parts: AdministrationParts): DescribedApp {
   channelRoutes(app, parts.channels);
   categoryRoutes(app, parts.categories);
   importRoutes(app, parts.imports);
+  guideRoutes(app, parts.guide);
   settingRoutes(app, parts.settings);
 
   app.openAPIRegistry.registerComponent('securitySchemes', 'basic', {
