@@ -118,6 +118,7 @@ export async function descriptorsBackTo(before: number): Promise<void> {
   await until(
     `descriptors to go back to ${before}`,
     async () => (await openDescriptors()) <= before + PASSING_DESCRIPTORS,
+    20_000, // A job of the catalogue may be under way, and its thread goes some seconds later.
   );
 }
 
