@@ -14,6 +14,7 @@ import { fanOut } from './scenarios/fan-out.ts';
 import { join } from './scenarios/join.ts';
 import { requestRoutes } from './scenarios/routes.ts';
 import { slowViewers } from './scenarios/slow-viewers.ts';
+import { xtreamPlayers } from './scenarios/xtream.ts';
 
 const HELP = `npm run bench -- [options]
 
@@ -36,6 +37,7 @@ const runners: Record<ScenarioName, (settings: Settings) => Promise<ScenarioResu
   'slow-viewers': slowViewers,
   join,
   routes: requestRoutes,
+  xtream: xtreamPlayers,
 };
 
 function options() {
@@ -99,6 +101,7 @@ async function run(settings: Settings): Promise<Results> {
     slowViewers: [],
     join: [],
     routes: [],
+    xtream: [],
     failures: [],
   };
   for (const name of settings.scenarios) {

@@ -212,9 +212,31 @@ function routesTable(results: Results): Table {
   };
 }
 
+function xtreamTable(results: Results): Table {
+  const samples = results.xtream ?? []; // Files of older runs have none.
+  const channels = samples[0]?.channels ?? 0;
+  return {
+    title: `Xtream players, ${channels} channels`,
+    note: 'Times are to the first byte of the answer; "while lists are sent" is a login that shares the front with them.',
+    header: ['request', 'connections', 'requests/s', 'p50 ms', 'p99 ms', 'max ms', 'KB', 'unexpected'],
+    rows: samples.map(sample => [
+      sample.request,
+      String(sample.connections),
+      figure(sample.requestsPerSecond),
+      figure(sample.p50Ms),
+      figure(sample.p99Ms),
+      figure(sample.maxMs),
+      figure(sample.answerBytes / BYTES_PER_KB),
+      String(sample.unexpected),
+    ]),
+    footnotes: [],
+  };
+}
+
 /** The tables of whatever was measured. */
 export function tables(results: Results): Table[] {
   const all = [fanOutTable(results), slowViewersTable(results), joinTable(results), routesTable(results)];
+  all.push(xtreamTable(results));
   return all.filter(table => table.rows.length > 0);
 }
 

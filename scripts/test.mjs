@@ -4,7 +4,14 @@ import { fileURLToPath } from 'node:url';
 import './setup.mjs';
 
 /** Programs the tests call, and the Debian packages they come in. */
-const PROGRAMS = { ffmpeg: 'ffmpeg', ffprobe: 'ffmpeg', tsreport: 'tstools', mpv: 'mpv', curl: 'curl' };
+const PROGRAMS = {
+  ffmpeg: 'ffmpeg',
+  ffprobe: 'ffmpeg',
+  tsreport: 'tstools',
+  mpv: 'mpv',
+  curl: 'curl',
+  xmllint: 'libxml2-utils',
+};
 
 const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).error === undefined;
 

@@ -8,15 +8,25 @@ import type { Credentials } from './accounts/credentials.ts';
 import { adminPasswordHash } from './auth/admin-login.ts';
 import type { Admins } from './auth/admins.ts';
 import type { Tokens } from './auth/tokens.ts';
+import { CatalogEvents } from './catalog/catalog-events.ts';
+import { Categories } from './catalog/categories.ts';
+import { Channels } from './catalog/channels.ts';
 import { type Database, openDatabase } from './catalog/database.ts';
+import { databasePath } from './catalog/database-path.ts';
+import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
+import type { Setting } from './config/settings.ts';
 import { Demo } from './demo/demo.ts';
+import { DEMO_LOGIN, DemoCatalogue, isUnused } from './demo/demo-catalogue.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
+import { Guide } from './guide/guide.ts';
+import type { ReadingOptions } from './guide/guide-job.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
+import { CpuPool } from './jobs/cpu-pool.ts';
 import type * as Libc from './native/libc.ts';
 import { Journal } from './observability/journal.ts';
 import type { Logger } from './observability/log.ts';
@@ -28,10 +38,13 @@ import { ReaderTable } from './shared/reader-table.ts';
 import { handOff, relay } from './viewers/handoff.ts';
 import { StreamDirectory } from './viewers/stream-directory.ts';
 import { Viewers } from './viewers/viewers.ts';
+import { XtreamFront } from './xtream-front.ts';
 
 /** What a gateway is started with. */
 export interface GatewayOptions {
   config: Config;
+  /** What administrators are shown of the configuration. */
+  settings?: readonly Setting[];
   log: Logger;
   version: string;
   /** Gets a made-up administrator's password, the only time it is shown. */
@@ -42,6 +55,9 @@ export interface GatewayOptions {
 
 /** Time kept back from the grace period for what follows the shards. */
 const CLOSING_RESERVE_MS = 250;
+const DAY_S = 86_400;
+/** How long the server of a guide may take to answer, or bring no byte. Some make it when they are asked. */
+const GUIDE_TIMEOUT_MS = 60_000;
 
 /** Everything that runs, from listener to shards. */
 export class Gateway {
@@ -49,6 +65,7 @@ export class Gateway {
   readonly #log: Logger;
   readonly #libc: typeof Libc | undefined;
   readonly #demo: Demo | undefined;
+  readonly #demoCatalogue: DemoCatalogue | undefined;
   readonly #budget: Budget;
   readonly #engines: EnginePool;
   readonly #shards: ShardPool;
@@ -56,6 +73,17 @@ export class Gateway {
   readonly #server: HttpServer;
   readonly #database: Database;
   readonly #access: Access;
+  readonly #xtream: XtreamFront;
+  readonly #jobs = new CpuPool();
+  /** Not behind those that wait for servers: players ask for what these make. */
+  readonly #guideJobs = new CpuPool();
+  /** Tells of every change of the catalogue. */
+  readonly catalogEvents = new CatalogEvents();
+  readonly categories: Categories;
+  readonly channels: Channels;
+  readonly imports: Imports;
+  readonly guide: Guide;
+  readonly directory: StreamDirectory;
   #closing: Promise<void> | undefined;
   /** Who of the viewers with an account watches what. */
   readonly sessions: Sessions;
@@ -66,7 +94,7 @@ export class Gateway {
     options: GatewayOptions,
     libc: typeof Libc | undefined,
     demo: Demo | undefined,
-    database: Database,
+    home: Database | DemoCatalogue,
     adminHash: string,
   ) {
     const { config, log, version, onFatal } = options;
@@ -74,6 +102,10 @@ export class Gateway {
     this.#log = log;
     this.#libc = libc;
     this.#demo = demo;
+    this.#demoCatalogue = home instanceof DemoCatalogue ? home : undefined;
+    const database = home instanceof DemoCatalogue ? home.database : home;
+    const file = home instanceof DemoCatalogue ? home.file : databasePath(config.databaseUrl, config.dataDir);
+    if (home instanceof DemoCatalogue) home.onRolled = () => this.catalogEvents.changed();
     const metrics = new Metrics();
     const journal = new Journal(log, metrics);
     this.#database = database;
@@ -82,6 +114,28 @@ export class Gateway {
       admin: { username: config.adminUsername, hash: adminHash },
       onLogin: facts => journal.login(facts),
       onLostNotes: error => log.warn({ err: error }, 'who logged in, and when, could not be written down'),
+    });
+    this.categories = new Categories(database, this.catalogEvents);
+    this.channels = new Channels(database, this.catalogEvents);
+    this.imports = new Imports({
+      database,
+      databasePath: file,
+      jobs: this.#jobs,
+      events: this.catalogEvents,
+      observer: journal,
+      userAgent: config.httpUserAgent,
+      folder: config.dataDir,
+    });
+    this.guide = new Guide({
+      database,
+      databasePath: file,
+      documentsFolder: path.join(config.dataDir, 'guide-documents'),
+      jobs: { readings: this.#jobs, quick: this.#guideJobs },
+      catalog: this.catalogEvents,
+      events: journal,
+      configured: config.epgSources,
+      intervalS: Math.round(config.epgUpdateIntervalMs / 1000),
+      reading: readingOptions(config),
     });
     const readers = new ReaderTable(config.maxViewers);
     this.#budget = new Budget({
@@ -154,19 +208,43 @@ export class Gateway {
       viewers: this.#viewers,
       budget: this.#budget,
       sessions: this.sessions,
+      channels: () => this.channels.counts(),
+      guide: this.guide,
     });
     const resolver = new Resolver(() => this.#engines.healthyClients());
+    this.directory = new StreamDirectory(
+      this.#shards,
+      this.#engines,
+      resolver,
+      this.#viewers,
+      readers,
+      config.httpUserAgent,
+    );
+    this.#xtream = new XtreamFront({
+      databasePath: file,
+      events: this.catalogEvents,
+      categories: this.categories,
+      channels: this.channels,
+      guide: this.guide,
+      directory: this.directory,
+      logins: this.credentials,
+      sessions: this.sessions,
+      timeZone: config.serverTimezone,
+      nullExpiry: config.xtreamNullExpiry,
+      log,
+    });
     const app = createApp({
       login: this.#access.login,
+      accounts: this.accounts,
+      sessions: this.sessions,
       tokens: this.tokens,
-      directory: new StreamDirectory(
-        this.#shards,
-        this.#engines,
-        resolver,
-        this.#viewers,
-        readers,
-        config.httpUserAgent,
-      ),
+      admins: this.admins,
+      channels: this.channels,
+      categories: this.categories,
+      imports: this.imports,
+      guide: this.guide,
+      settings: options.settings ?? [],
+      directory: this.directory,
       viewers: this.#viewers,
       engines: this.#engines,
       metrics,
@@ -176,6 +254,8 @@ export class Gateway {
       aceAllow: parseCidrs(config.aceAllow),
       httpSources: config.httpSources,
       httpUserAgent: config.httpUserAgent,
+      xtream: this.#xtream.xtream,
+      publicUrl: config.publicUrl,
     });
     this.#server = new HttpServer(app, {
       host: config.serverHost,
@@ -193,10 +273,11 @@ export class Gateway {
     const libc = await loadLibc(config.transport, log);
     const hash = await adminPasswordHash(config.adminPassword, config.dataDir, options.onAdminPassword);
     await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
-    const database = openDatabase(path.join(config.dataDir, 'sluice.db'));
     const isDemo = config.acestreamEnabled && config.engines.length === 0;
-    const gateway = new Gateway(options, libc, isDemo ? await Demo.start() : undefined, database, hash);
+    const demo = isDemo ? await Demo.start() : undefined;
+    const gateway = new Gateway(options, libc, demo, await openHome(config, demo), hash);
     gateway.#engines.start();
+    gateway.#xtream.start();
     await gateway.#shards.start();
     try {
       gateway.port = await gateway.#server.listen();
@@ -204,12 +285,19 @@ export class Gateway {
       await gateway.close();
       throw error;
     }
+    gateway.imports.start(config.scraperUrls, config.scraperUpdateIntervalMs);
+    gateway.guide.start();
     return gateway;
   }
 
   /** What the built-in demo shows; undefined when real engines are configured. */
   get demoContents(): Demo['contents'] | undefined {
     return this.#demo?.contents;
+  }
+
+  /** What players log in with while the catalogue is the demo's. */
+  get demoLogin(): typeof DEMO_LOGIN | undefined {
+    return this.#demoCatalogue && DEMO_LOGIN;
   }
 
   /** Viewers' logins. */
@@ -247,15 +335,23 @@ export class Gateway {
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
+    // Jobs end at once: their next run does all of it again.
+    const jobsEnded = Promise.all([this.imports.close(), this.guide.close()]);
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
     for (const { index } of this.#shards.handles) this.#reclaimMemory(index);
     this.#viewers.close();
     this.sessions.close();
     this.#server.close();
-    const closing = [this.#engines.close(), this.#demo?.close(), this.#access.close()];
-    await Promise.race([Promise.all(closing), delay(CLOSING_RESERVE_MS)]);
-    await this.#database.close();
+    // All of them use the database, which closes last.
+    const readersEnded = Promise.all([
+      jobsEnded.then(() => Promise.all([this.#jobs.close(), this.#guideJobs.close()])),
+      this.#access.close(),
+      this.#xtream.close(),
+    ]);
+    const catalogClosed = readersEnded.then(() => (this.#demoCatalogue ?? this.#database).close());
+    const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
+    await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
     this.#log.info('closed');
   }
 
@@ -290,6 +386,30 @@ export class Gateway {
         notification satisfies never;
     }
   }
+}
+
+/** The catalogue of this gateway: the demo's only where nobody has one of their own, because it would hide that. */
+async function openHome(config: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
+  const file = databasePath(config.databaseUrl, config.dataDir);
+  const listed = config.scraperUrls.length + config.epgSources.length;
+  if (demo !== undefined && listed === 0 && isUnused(file)) return DemoCatalogue.create(demo.contents);
+  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
+  return openDatabase(file);
+}
+
+/** How guides are read. Who may add one is an administrator, so they may be in the own network. */
+function readingOptions(config: Config): ReadingOptions {
+  return {
+    languages: config.epgLanguages,
+    pastS: config.epgPastDays * DAY_S,
+    futureS: config.epgFutureDays * DAY_S,
+    maxBytes: config.epgMaxBytes,
+    acceptTruncated: config.epgAcceptTruncated,
+    allowPrivate: true,
+    folder: config.dataDir,
+    userAgent: config.httpUserAgent,
+    timeoutMs: GUIDE_TIMEOUT_MS,
+  };
 }
 
 /** The native calls that handoff needs, or undefined where sockets are relayed. */

@@ -48,7 +48,17 @@ function greet(gateway: Gateway, host: string): void {
           'No engine is configured (ACESTREAM_ENGINES), so a built-in demo runs. Open in a player, for example VLC:',
           ...contents.map(({ contentId, name }) => `  ${bases[0]}/ace/getstream?id=${contentId}   ${name}`),
         ];
-  say('', `Sluice ${version} is ready on ${bases.join(' and ')}`, '', ...players, '');
+  const login = gateway.demoLogin;
+  const xtream =
+    login === undefined
+      ? []
+      : [
+          '',
+          'Or log in with an Xtream player; this account and its channels exist only in the demo, and what you change is',
+          'gone when it ends:',
+          `  server ${bases.at(-1)}   user name ${login.username}   password ${login.password}`,
+        ];
+  say('', `Sluice ${version} is ready on ${bases.join(' and ')}`, '', ...players, ...xtream, '');
 }
 
 async function run(): Promise<void> {
@@ -57,7 +67,7 @@ async function run(): Promise<void> {
     process.exitCode = 78; // EX_CONFIG of sysexits.h
     return;
   }
-  const { config, notes } = loaded;
+  const { config, notes, settings } = loaded;
   process.env.TZ = config.serverTimezone; // Times people read, in the log for one, are in this zone.
   const log = createLogger({ level: config.logLevel, format: config.logFormat });
   for (const note of notes) log.warn(note);
@@ -89,6 +99,7 @@ async function run(): Promise<void> {
   try {
     gateway = await Gateway.start({
       config,
+      settings,
       log,
       version,
       onAdminPassword: password =>

@@ -62,6 +62,21 @@ export interface RouteSample {
   unexpected: number;
 }
 
+/** One request of an Xtream player against a large catalogue. */
+export interface XtreamSample {
+  request: string;
+  channels: number;
+  connections: number;
+  requestsPerSecond: number;
+  p50Ms: number;
+  p99Ms: number;
+  maxMs: number;
+  /** Size of one answer as it was sent. */
+  answerBytes: number;
+  /** Answers with another status than 200, and requests without an answer. */
+  unexpected: number;
+}
+
 export interface Results {
   format: 1;
   mode: Mode;
@@ -76,11 +91,12 @@ export interface Results {
   slowViewers: SlowViewersSample[];
   join: JoinSample[];
   routes: RouteSample[];
+  xtream: XtreamSample[];
   /** What was wrong with the streams themselves; a run with any of these fails. */
   failures: string[];
 }
 
 /** The part of the results that one scenario adds. */
-export type ScenarioResults = Partial<Pick<Results, 'fanOut' | 'slowViewers' | 'join' | 'routes'>> & {
+export type ScenarioResults = Partial<Pick<Results, 'fanOut' | 'slowViewers' | 'join' | 'routes' | 'xtream'>> & {
   failures: string[];
 };

@@ -62,7 +62,8 @@ export function newDataDir(): string {
   return mkdtempSync(path.join(dataRoot, 'gateway-'));
 }
 
-async function startGateway(enginePort: number, env: Record<string, string>): Promise<Server> {
+/** The gateway. @param env more configuration; with a DATA_DIR that holds what it is to find there */
+export async function startGateway(enginePort: number, env: Record<string, string>): Promise<Server> {
   const port = await freePort();
   const dataDir = newDataDir();
   const gateway = await start({

@@ -1,7 +1,7 @@
 /** What one run measures: which scenarios, with whom, how often and for how long. */
 import type { VariantName } from './servers.ts';
 
-export const SCENARIOS = ['fan-out', 'slow-viewers', 'join', 'routes'] as const;
+export const SCENARIOS = ['fan-out', 'slow-viewers', 'join', 'routes', 'xtream'] as const;
 export type ScenarioName = (typeof SCENARIOS)[number];
 export type Mode = 'short' | 'full' | 'smoke';
 

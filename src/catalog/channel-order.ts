@@ -1,6 +1,6 @@
 /** Reads and changes the order of channels. Positions lie far apart, so that a move changes one row. */
 import { type ChannelEntry, entryOf } from './channel.ts';
-import type { Database } from './database.ts';
+import { type Database, numberOf } from './database.ts';
 import type { Row } from './tables.ts';
 
 /** Room for twenty moves to the same place before neighbours have to make room. */
@@ -77,8 +77,7 @@ function positionAt(connection: Connection, id: number, target: number): number 
 }
 
 function lastPosition(connection: Connection, id: number): number {
-  const last = connection.prepare('SELECT COALESCE(MAX(position), 0) FROM channels WHERE id <> ?').pluck().get(id);
-  return last as number;
+  return numberOf(connection, 'SELECT COALESCE(MAX(position), 0) FROM channels WHERE id <> ?', id);
 }
 
 /** Gives all channels their distance back. */

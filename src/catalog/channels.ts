@@ -15,7 +15,7 @@ import {
 import { type ChannelFilter, each, POSITION_GAP, place, wherePart } from './channel-order.ts';
 import { ChannelSources } from './channel-sources.ts';
 import { checkedName, checkedNumber, checkedPlace, checkedText, checkedWebAddress } from './checks.ts';
-import { type Database, inTransaction } from './database.ts';
+import { type Database, inTransaction, numberOf } from './database.ts';
 import type { Row } from './tables.ts';
 
 /** What is asked for most is opened most: a few channels at a time, far fewer than this. */
@@ -38,13 +38,17 @@ export class Channels {
   readonly #categories: Categories;
   readonly #sources: ChannelSources;
   readonly #cache = new Map<number, Channel>();
+  #counts: { enabled: number; disabled: number } | undefined;
 
   constructor({ connection }: Pick<Database, 'connection'>, events: CatalogEvents) {
     this.#connection = connection;
     this.#events = events;
     this.#categories = new Categories({ connection }, events);
     this.#sources = new ChannelSources(connection);
-    events.onChanged(() => this.#cache.clear());
+    events.onChanged(() => {
+      this.#cache.clear();
+      this.#counts = undefined;
+    });
   }
 
   /** One channel, from memory or by one indexed read. */
@@ -70,6 +74,16 @@ export class Channels {
       .all({ ...values, limit, offset }) as Row<'channels'>[];
     const sources = this.#sources.of(rows.map(({ id }) => id));
     return { items: rows.map(row => ({ ...entryOf(row), sources: sources.get(row.id) ?? [] })), total };
+  }
+
+  /** How many there are, by whether viewers get them. Counted when something has changed. */
+  counts(): { enabled: number; disabled: number } {
+    this.#counts ??= (() => {
+      const count = (enabled: number): number =>
+        numberOf(this.#connection, 'SELECT COUNT(*) FROM channels WHERE enabled = ?', enabled);
+      return { enabled: count(1), disabled: count(0) };
+    })();
+    return this.#counts;
   }
 
   /** All channels that pass, in order of position, without their sources; read a thousand at a time. */

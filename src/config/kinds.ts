@@ -1,4 +1,5 @@
 import { availableParallelism, totalmem } from 'node:os';
+import path from 'node:path';
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 
@@ -166,13 +167,21 @@ export const ranges: Kind<readonly string[]> = listOf(
 
 const isHttp = (address: string): boolean => URL.canParse(address) && /^https?:$/.test(new URL(address).protocol);
 
+const originItem = z
+  .string()
+  .refine(address => isHttp(address) && new URL(address).href === `${new URL(address).origin}/`)
+  .transform(address => new URL(address).origin);
+
+/** One server by scheme, host and port alone. */
+export const origin: Kind<string> = {
+  accepts: 'an http or https origin such as https://tv.example.org, without path and credentials',
+  schema: originItem,
+};
+
 /** Servers by scheme, host and port alone. */
 export const origins: Kind<readonly string[]> = listOf(
   'http or https origins such as http://127.0.0.1:6878, without path and credentials',
-  z
-    .string()
-    .refine(address => isHttp(address) && new URL(address).href === `${new URL(address).origin}/`)
-    .transform(address => new URL(address).origin),
+  originItem,
 );
 
 const HOST_PATTERN = /^(\*|(?:\*\.)?[^*]+?)(:\d{1,5})?$/;
@@ -200,3 +209,18 @@ export const hostPatterns: Kind<readonly string[]> = listOf(
 
 /** Web addresses; a comma inside one is written %2C. */
 export const webAddresses: Kind<readonly string[]> = listOf('http or https addresses', z.string().refine(isHttp));
+
+/** Web addresses, and files by their absolute path. */
+export const webAddressesOrFiles: Kind<readonly string[]> = listOf(
+  'http or https addresses or absolute paths',
+  z.string().refine(text => isHttp(text) || path.isAbsolute(text)),
+);
+
+/** Language tags in lower case; `es` also stands for `es-MX`. */
+export const languages: Kind<readonly string[]> = listOf(
+  'language tags such as es or pt-BR',
+  z
+    .string()
+    .regex(/^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i)
+    .transform(tag => tag.toLowerCase()),
+);

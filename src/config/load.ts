@@ -3,6 +3,7 @@ import { parseEnv } from 'node:util';
 import { engineOrigins, takesLocalPort } from './engines.ts';
 import { ConfigError, type Problem } from './errors.ts';
 import { type Config, OPTIONS, type Option, type Settings } from './schema.ts';
+import { type Setting, settingsOf } from './settings.ts';
 import { suggest } from './suggest.ts';
 
 export { ConfigError, type Problem } from './errors.ts';
@@ -13,6 +14,8 @@ export interface LoadedConfig {
   readonly config: Config;
   /** Keys that change nothing, and keys in the file that nobody knows. */
   readonly notes: string[];
+  /** Every key with what holds for it, without secrets. */
+  readonly settings: readonly Setting[];
 }
 
 type Texts = Readonly<Record<string, string | undefined>>;
@@ -34,7 +37,7 @@ export function loadConfig(env: NodeJS.ProcessEnv, options: { envFile?: string }
   // Without problems every field has been read.
   const complete = settings as Settings;
   const config = Object.freeze({ ...complete, engines: engineOrigins(complete) });
-  return { config, notes: [...unknownKeys(file), ...idleKeys(texts)] };
+  return { config, notes: [...unknownKeys(file), ...idleKeys(texts)], settings: settingsOf(env, file) };
 }
 
 function readEnvFile(path: string): Texts {

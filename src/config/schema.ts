@@ -3,10 +3,12 @@ import {
   host,
   hostPatterns,
   type Kind,
+  languages,
   mebibytes,
   memoryBudget,
   milliseconds,
   oneOf,
+  origin,
   origins,
   ranges,
   seconds,
@@ -14,6 +16,7 @@ import {
   text,
   timeZone,
   webAddresses,
+  webAddressesOrFiles,
   whole,
 } from './kinds.ts';
 
@@ -27,6 +30,7 @@ export const SECTIONS = [
   'Streaming',
   'Accounts',
   'Catalogue',
+  'Xtream API',
 ] as const;
 
 /** One key of the configuration. */
@@ -47,7 +51,6 @@ export interface Option {
 }
 
 const ONE_LISTENER = 'everything is served from SERVER_HOST:SERVER_PORT';
-const NO_CATALOGUE = 'this version has no catalogue';
 
 /** Every key, by the name of its field in `Config`: the only list of them; all else is derived from it. */
 export const OPTIONS = {
@@ -87,7 +90,14 @@ export const OPTIONS = {
     kind: ranges,
     default: '',
     unset: 'none',
-    doc: 'Proxies whose X-Forwarded-For and Forwarded headers are believed.',
+    doc: 'Proxies whose Forwarded and X-Forwarded-* headers are believed.',
+  },
+  publicUrl: {
+    env: 'PUBLIC_URL',
+    section: 'Server',
+    kind: origin,
+    unset: 'what trusted proxies forward, or else the Host header',
+    doc: 'Where players reach the gateway; goes into playlists and logins.',
   },
   httpMaxConnections: {
     env: 'HTTP_MAX_CONNECTIONS',
@@ -401,8 +411,7 @@ export const OPTIONS = {
     kind: webAddresses,
     default: '',
     unset: 'none',
-    doc: 'Lists of channels to read.',
-    noEffect: NO_CATALOGUE,
+    doc: 'M3U lists of channels to read into the catalogue; those that are added by hand are read as well.',
   },
   scraperUpdateIntervalMs: {
     env: 'SCRAPER_UPDATE_INTERVAL',
@@ -410,16 +419,14 @@ export const OPTIONS = {
     kind: seconds(60),
     default: '86400',
     doc: 'How often the lists of channels are read.',
-    noEffect: NO_CATALOGUE,
   },
   epgSources: {
     env: 'EPG_SOURCES',
     section: 'Catalogue',
-    kind: webAddresses,
+    kind: webAddressesOrFiles,
     default: '',
     unset: 'none',
-    doc: 'Programme guides to read.',
-    noEffect: NO_CATALOGUE,
+    doc: 'Programme guides in XMLTV to read, the preferred one first; those that are added by hand are read as well. Files have to lie in DATA_DIR.',
   },
   epgUpdateIntervalMs: {
     env: 'EPG_UPDATE_INTERVAL',
@@ -427,14 +434,57 @@ export const OPTIONS = {
     kind: seconds(60),
     default: '86400',
     doc: 'How often the programme guides are read.',
-    noEffect: NO_CATALOGUE,
+  },
+  epgPastDays: {
+    env: 'EPG_PAST_DAYS',
+    section: 'Catalogue',
+    kind: whole(0, 31),
+    default: '1',
+    doc: 'How many days programmes are kept after they ended.',
+  },
+  epgFutureDays: {
+    env: 'EPG_FUTURE_DAYS',
+    section: 'Catalogue',
+    kind: whole(1, 60),
+    default: '14',
+    doc: 'How many days ahead programmes are kept.',
+  },
+  epgLanguages: {
+    env: 'EPG_LANGUAGES',
+    section: 'Catalogue',
+    kind: languages,
+    default: '',
+    unset: "each guide's first one",
+    doc: 'Languages to prefer where a guide has texts in several, the best first.',
+  },
+  epgMaxBytes: {
+    env: 'EPG_MAX_BYTES',
+    section: 'Catalogue',
+    kind: mebibytes(1),
+    default: '1G',
+    doc: 'The most that a programme guide may have, unpacked.',
+  },
+  epgAcceptTruncated: {
+    env: 'EPG_ACCEPT_TRUNCATED',
+    section: 'Catalogue',
+    kind: flag,
+    default: 'false',
+    doc: 'Whether a programme guide that ends in the middle is used as far as it goes; else the one before it is kept.',
   },
   databaseUrl: {
     env: 'DATABASE_URL',
     section: 'Catalogue',
     kind: text('an SQLite database such as sqlite:///./data/sluice.db', /^sqlite:.+$/),
-    doc: 'Database of the catalogue.',
-    noEffect: NO_CATALOGUE,
+    unset: 'sluice.db in DATA_DIR',
+    doc: 'Database of the catalogue; four slashes begin an absolute path.',
+  },
+
+  xtreamNullExpiry: {
+    env: 'XTREAM_NULL_EXPIRY',
+    section: 'Xtream API',
+    kind: flag,
+    default: 'false',
+    doc: 'Whether accounts that never expire say null for their date, instead of one in 2038; some players stumble over null.',
   },
 } as const satisfies Record<string, Option>;
 

@@ -48,7 +48,8 @@ function inAny(address: ipaddr.IPv4 | ipaddr.IPv6, ranges: readonly Cidr[]): boo
   return ranges.some(range => range[0].kind() === address.kind() && address.match(range));
 }
 
-function headerText(incoming: IncomingMessage, name: string): string {
+/** A header's values, as one text. */
+export function headerText(incoming: IncomingMessage, name: string): string {
   const value = incoming.headers[name];
   return Array.isArray(value) ? value.join(',') : (value ?? '');
 }
@@ -78,6 +79,12 @@ export function clientOf(incoming: IncomingMessage, trustedProxies: readonly Cid
   return client === undefined
     ? { address: 'unknown', trustworthy: false }
     : { address: client.toString(), trustworthy: true };
+}
+
+/** Whether a request came straight from an address in these ranges, whoever it says it is from. */
+export function cameFrom(incoming: IncomingMessage, ranges: readonly Cidr[]): boolean {
+  const peer = parse(incoming.socket.remoteAddress);
+  return peer !== undefined && inAny(peer, ranges);
 }
 
 /** Whether a client is this machine itself. */

@@ -1,9 +1,10 @@
 /** What all routes that viewers watch by have in common. */
+import type { Socket } from 'node:net';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { Context, MiddlewareHandler } from 'hono';
 import { SluiceError } from '../shared/errors.ts';
 import type { StreamSpec } from '../shared/stream-spec.ts';
-import type { Viewers } from '../viewers/viewers.ts';
+import type { Admission } from '../viewers/viewers.ts';
 import type { AppEnv } from './app-env.ts';
 
 const MAX_AGENT_CHARS = 200;
@@ -30,14 +31,17 @@ export function onlyGet(c: Context<AppEnv>): never {
   throw new SluiceError('method_not_allowed', 'Only GET and HEAD work here.');
 }
 
+/** Makes a client a viewer: takes its socket away from the server. */
+export type Admit = (socket: Socket, admission: Admission) => void;
+
 /**
  * Makes the client a viewer, or answers HEAD.
  * @param specFor what it takes to open the stream; not asked for HEAD
- * @throws SluiceError `viewers_full`, and what `specFor` throws
+ * @throws SluiceError what `admit` and `specFor` throw
  */
 export async function watch(
   c: Context<AppEnv>,
-  viewers: Viewers,
+  admit: Admit,
   specFor: () => StreamSpec | Promise<StreamSpec>,
 ): Promise<Response> {
   // Players and media servers ask before they open; that must not cost a session.
@@ -47,6 +51,6 @@ export async function watch(
   const { socket } = c.env.incoming;
   if (socket.destroyed) return RESPONSE_ALREADY_SENT;
   const userAgent = (c.req.header('user-agent') ?? '').slice(0, MAX_AGENT_CHARS);
-  viewers.admit(socket, { stream, address: c.var.client.address, userAgent });
+  admit(socket, { stream, address: c.var.client.address, userAgent });
   return RESPONSE_ALREADY_SENT;
 }

@@ -10,8 +10,8 @@ export interface JobOptions {
   onProgress?: (progress: unknown) => void;
 }
 
-/** Threads kept for a while after their last job. */
-const IDLE_TIMEOUT_MS = 30_000;
+/** Threads go this soon after their last job: jobs come minutes apart, and a thread costs memory. */
+const IDLE_TIMEOUT_MS = 3_000;
 
 /** Runs jobs, a few at a time. Shards keep the other cores to themselves. */
 export class CpuPool {

@@ -1,6 +1,9 @@
 import type { LoginFacts } from '../accounts/credentials.ts';
+import type { Import, ImportRun } from '../catalog/import-store.ts';
+import type { ImportEvents } from '../catalog/imports.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EngineEvents } from '../engine/engine-pool.ts';
+import type { GuideEvents } from '../guide/guide-events.ts';
 import type { EndedSession, Session } from '../sessions/session.ts';
 import type { SessionEvents } from '../sessions/sessions.ts';
 import type { ErrorCode } from '../shared/errors.ts';
@@ -10,7 +13,7 @@ import type { Logger } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Writes down what happens: one log line and one count for each event. */
-export class Journal implements EngineEvents, SessionEvents {
+export class Journal implements EngineEvents, SessionEvents, ImportEvents, GuideEvents {
   readonly #log: Logger;
   readonly #metrics: Metrics;
 
@@ -164,6 +167,42 @@ export class Journal implements EngineEvents, SessionEvents {
 
   leaseFailed({ place }: EngineStatus, code: ErrorCode): void {
     this.#metrics.leaseFailed(place, code);
+  }
+
+  importFinished({ id, name, address }: Import, run: ImportRun, seconds: number): void {
+    const { state, added, changed, removed, skipped, problem } = run;
+    this.#metrics.importFinished(state, seconds);
+    const about = { import: id, name, address, seconds: Math.round(seconds * 10) / 10 };
+    if (state === 'failed') this.#log.warn({ ...about, problem }, 'import failed; the catalogue stays as it was');
+    else if (state === 'unchanged') this.#log.info(about, 'import found its list unchanged');
+    else this.#log.info({ ...about, added, changed, removed, skipped }, 'import done');
+  }
+
+  importCrashed({ id, name }: Import, cause: unknown): void {
+    this.#log.error({ import: id, name, err: cause }, 'import crashed');
+  }
+
+  guideRead({ source, answer, ms }: Parameters<GuideEvents['guideRead']>[0]): void {
+    this.#metrics.guideRan(answer.state);
+    const { state, ...counts } = answer;
+    const about = { guide: source.id, name: source.name, ...counts, seconds: Math.round(ms / 100) / 10 };
+    this.#log.info(about, state === 'done' ? 'guide read' : 'guide found unchanged');
+  }
+
+  guideFailed({ source, failure, ms }: Parameters<GuideEvents['guideFailed']>[0]): void {
+    this.#metrics.guideRan('failed');
+    const about = { guide: source.id, name: source.name, reason: failure.code, seconds: Math.round(ms / 100) / 10 };
+    const message = `guide could not be read, what is known of it stays: ${failure.message}`;
+    if (failure.code === 'internal') this.#log.error({ ...about, err: failure.cause }, message);
+    else this.#log.warn(about, message);
+  }
+
+  guideMatched({ channels, matched, manual, changed }: Parameters<GuideEvents['guideMatched']>[0]): void {
+    this.#log.info({ channels, matched, manual, changed }, 'channels matched with guides');
+  }
+
+  guideBroken(error: unknown): void {
+    this.#log.error({ err: error }, 'the guide failed in the background');
   }
 }
 

@@ -4,6 +4,7 @@ import type { ShardPool } from '../cluster/shard-pool.ts';
 import { BREAKER_STATES } from '../engine/breaker.ts';
 import type { EngineStatus } from '../engine/engine-member.ts';
 import type { EnginePool } from '../engine/engine-pool.ts';
+import type { Guide } from '../guide/guide.ts';
 import type { Sessions } from '../sessions/sessions.ts';
 import { type Budget, SEGMENT_BYTES } from '../shared/budget.ts';
 import type { ErrorCode } from '../shared/errors.ts';
@@ -24,6 +25,9 @@ export interface MetricSources {
   viewers: Viewers;
   budget: Budget;
   sessions: Sessions;
+  /** How many channels there are. */
+  channels: () => { enabled: number; disabled: number };
+  guide: Pick<Guide, 'totals'>;
 }
 
 /** Totals that shards count in shared memory, so reading them asks nobody. */
@@ -67,6 +71,9 @@ export class Metrics {
   readonly #outage: Histogram;
   readonly #leases: Counter<'engine'>;
   readonly #leaseFailures: Counter<'engine' | 'code'>;
+  readonly #importRuns: Counter<'state'>;
+  readonly #importTime: Histogram;
+  readonly #guideRuns: Counter<'state'>;
   #refreshShards: () => Promise<void> = () => Promise.resolve();
 
   constructor() {
@@ -136,10 +143,30 @@ export class Metrics {
       labelNames: ['engine', 'code'],
       registers,
     });
+    this.#importRuns = new Counter({
+      name: 'sluice_import_runs_total',
+      help: 'Readings of lists of channels, by how they ended',
+      labelNames: ['state'],
+      registers,
+    });
+    for (const state of ['done', 'unchanged', 'failed']) this.#importRuns.inc({ state }, 0);
+    this.#importTime = new Histogram({
+      name: 'sluice_import_seconds',
+      help: 'How long readings of lists took, waiting for a thread included',
+      buckets: [0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
+    this.#guideRuns = new Counter({
+      name: 'sluice_guide_runs_total',
+      help: 'Readings of programme guides, by how they ended',
+      labelNames: ['state'],
+      registers,
+    });
+    for (const state of ['done', 'unchanged', 'failed']) this.#guideRuns.inc({ state }, 0);
   }
 
   /** Connects the gauges to what they show. */
-  observe({ shards, engines, viewers, budget, sessions }: MetricSources): void {
+  observe({ shards, engines, viewers, budget, sessions, channels, guide }: MetricSources): void {
     const registers = [this.#registry];
     for (const [counter, name, help] of SHARD_TOTALS)
       new Counter({
@@ -192,6 +219,8 @@ export class Metrics {
         this.set(sessions.count);
       },
     });
+    this.#observeCatalog(channels);
+    this.#observeGuide(guide);
     this.#observeEngines(engines);
     new Gauge({
       name: 'sluice_packet_log_bytes',
@@ -202,6 +231,38 @@ export class Metrics {
       },
     });
     this.#observeShards(shards);
+  }
+
+  #observeCatalog(channels: MetricSources['channels']): void {
+    new Gauge({
+      name: 'sluice_channels',
+      help: 'Channels of the catalogue, by whether viewers get them',
+      labelNames: ['state'],
+      registers: [this.#registry],
+      collect() {
+        for (const [state, count] of Object.entries(channels())) this.set({ state }, count);
+      },
+    });
+  }
+
+  #observeGuide(guide: MetricSources['guide']): void {
+    const registers = [this.#registry];
+    new Gauge({
+      name: 'sluice_guide_programmes',
+      help: 'Programmes of all guides, as they were counted last',
+      registers,
+      collect() {
+        this.set(guide.totals.programmes);
+      },
+    });
+    new Gauge({
+      name: 'sluice_guide_channels_matched',
+      help: 'Channels that have a guide',
+      registers,
+      collect() {
+        this.set(guide.totals.matched);
+      },
+    });
   }
 
   #observeEngines(engines: EnginePool): void {
@@ -313,6 +374,17 @@ export class Metrics {
   streamRecovered(how: RecoveredBy, outageMs: number): void {
     this.#recoveries.inc({ how });
     this.#outage.observe(outageMs / 1000);
+  }
+
+  /** Counts a reading of a list of channels. */
+  importFinished(state: string, seconds: number): void {
+    this.#importRuns.inc({ state });
+    this.#importTime.observe(seconds);
+  }
+
+  /** Counts a reading of a programme guide. */
+  guideRan(state: 'done' | 'unchanged' | 'failed'): void {
+    this.#guideRuns.inc({ state });
   }
 
   /** Counts an answered request. @param route the route's template, never the path itself */

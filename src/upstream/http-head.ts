@@ -57,7 +57,13 @@ export function looksLikeText(beginning: Buffer): boolean {
   return beginning.length > 0 && /^[\s -~]*$/.test(text) && /^([<{[]|#EXT|$)/.test(start);
 }
 
-function refusal(status: number): SluiceError {
+/** Whether an answer sends us elsewhere. */
+export function isRedirect(status: number): boolean {
+  return REDIRECTS.has(status);
+}
+
+/** Why an answer with this status brings nothing. */
+export function refusal(status: number): SluiceError {
   switch (status) {
     case 404:
     case 410:
@@ -70,6 +76,7 @@ function refusal(status: number): SluiceError {
   }
 }
 
-function first(value: string | string[] | undefined): string {
+/** The first value of a header; empty when there is none. */
+export function first(value: string | string[] | undefined): string {
   return (Array.isArray(value) ? value[0] : value) ?? '';
 }

@@ -11,8 +11,11 @@ const PROTOCOL = /^(HPE_|EPROTO|ERR_SSL_|UND_ERR_(HEADERS_OVERFLOW|INFO|RES))/;
 export function transportError(error: unknown, opened: boolean): unknown {
   if (error instanceof SluiceError) return error;
   const { code, name } = error as { code?: string; name?: string };
-  if (name === 'HTTPParserError' && !opened)
-    return new SluiceError('source_bad_answer', 'The source does not speak HTTP.', { cause: error });
+  // A connection that ends within a chunk is one of these, too.
+  if (name === 'HTTPParserError')
+    return opened
+      ? new SluiceError('source_ended', 'The source cut the stream off within a chunk.', { cause: error })
+      : new SluiceError('source_bad_answer', 'The source does not speak HTTP.', { cause: error });
   if (code === undefined) return error; // Not from the network: a mistake of ours, which should stay visible as one.
   const because = { cause: error };
   if (opened) return new SluiceError('source_ended', `The source cut the stream off (${code}).`, because);

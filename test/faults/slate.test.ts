@@ -15,7 +15,7 @@ const OUTAGE_MS = 5_000;
 const [BROADCAST, SLATE] = ['480', '640'];
 /** The picture and the frame of sound that were cut can't be taken back, and the clock jumps where it says so. */
 const CUT =
-  /corrupt decoded frame|error while decoding MB|concealing|PES packet size mismatch|Packet corrupt|\[aac @|Error while decoding stream #0:1|Error submitting packet|out of order|non monoton/;
+  /corrupt decoded frame|\[h264 @.*\] Reference -?\d+ >= \d+|error while decoding MB|concealing|PES packet size mismatch|Packet corrupt|\[aac @|Error while decoding stream #0:1|Error submitting packet|out of order|non monoton/;
 
 describe('an outage of some seconds', () => {
   let engine: StandIn;

@@ -31,7 +31,7 @@ export function ask(url: string, { method = 'GET', headers = {} }: CallOptions =
       const body = Buffer.concat(await answer.toArray());
       const fields = Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]);
       const status = answer.statusCode ?? 0;
-      resolve(new Response(status === 204 ? null : body, { status, headers: fields }));
+      resolve(new Response(status === 204 || status === 304 ? null : body, { status, headers: fields }));
     });
     outgoing.on('error', reject);
     outgoing.end();
@@ -118,6 +118,7 @@ export async function descriptorsBackTo(before: number): Promise<void> {
   await until(
     `descriptors to go back to ${before}`,
     async () => (await openDescriptors()) <= before + PASSING_DESCRIPTORS,
+    20_000, // A job of the catalogue may be under way, and its thread goes some seconds later.
   );
 }
 

@@ -9,9 +9,14 @@ export interface Finished {
   complaints: string[];
 }
 
-/** Runs a program to its end. */
-export async function run(command: string, args: readonly string[], deadlineMs = 40_000): Promise<Finished> {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Runs a program to its end. @param around where it runs and what its environment is, ours unless said */
+export async function run(
+  command: string,
+  args: readonly string[],
+  deadlineMs = 40_000,
+  around: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+): Promise<Finished> {
+  const child = spawn(command, args, { ...around, stdio: ['ignore', 'pipe', 'pipe'] });
   const stdout: Buffer[] = [];
   const stderr: Buffer[] = [];
   child.stdout.on('data', (chunk: Buffer) => void stdout.push(chunk));

@@ -1,9 +1,12 @@
-import { cp, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { CatalogEvents } from '../../src/catalog/catalog-events.ts';
+import { Channels } from '../../src/catalog/channels.ts';
+import { openDatabase } from '../../src/catalog/database.ts';
 import { ask } from '../helpers/gateway.ts';
 import { type SluiceProcess, startProcess } from '../helpers/process.ts';
 import { type StandIn, startStandIn } from '../helpers/stand-in.ts';
@@ -37,6 +40,26 @@ describe('the program', () => {
     const { syncErrors, continuityErrors } = viewer.check;
     expect([viewer.status, syncErrors, continuityErrors]).toEqual([200, 0, 0]);
     viewer.leave();
+    expect(program.stderr).toMatch(
+      new RegExp(`^ {2}server http://127\\.0\\.0\\.1:${port} {3}user name demo {3}password demo$`, 'm'),
+    );
+    // What is real stays free of what is made up.
+    expect((await readdir(program.dataDir)).filter(name => name.startsWith('sluice.db'))).toEqual([]);
+  });
+
+  it('runs no demo catalogue where there are channels already', async () => {
+    program = await startProcess({ ACESTREAM_ENABLED: 'false' });
+    const { dataDir } = program;
+    await program.ready();
+    program.child.kill('SIGTERM');
+    await within('the program to end', program.exited);
+    const database = openDatabase(path.join(dataDir, 'sluice.db'));
+    new Channels(database, new CatalogEvents()).create({ name: 'Mine' });
+    await database.close();
+    program = await startProcess({}, { dataDir });
+    await program.ready();
+    expect(program.stderr).toMatch(/\/ace\/getstream\?id=/);
+    expect(program.stderr).not.toMatch(/password demo/);
   });
 
   it.each(['SIGTERM', 'SIGINT'] as const)(

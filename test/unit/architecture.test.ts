@@ -130,6 +130,51 @@ describe('the dependency rule', () => {
     ).toEqual([]);
   });
 
+  /** What of src/guide jobs may use: it neither reads nor writes anything. */
+  const PURE_GUIDE =
+    /^src\/guide\/(guide-job|guide-id|guide-address|matching|channel-name|countries|typo-index|xmltv-time)\.ts$/;
+
+  /** And of src/xtream. */
+  const PURE_XTREAM = /^src\/xtream\/(list-kinds|channel-rows|row-table)\.ts$/;
+
+  it('workers/jobs imports only src/shared, src/catalog, src/upstream, pure files of src/guide and src/xtream, and itself', () => {
+    expect(
+      offenders(
+        /^workers\/jobs\//,
+        ({ target }) =>
+          !isOurs(target) ||
+          /^(src\/(shared|catalog|upstream)|workers\/jobs)\//.test(target) ||
+          PURE_GUIDE.test(target) ||
+          PURE_XTREAM.test(target),
+      ),
+    ).toEqual([]);
+  });
+
+  it('the pure files of src/guide import only each other, types of src/shared, and what takes paths and addresses apart', () => {
+    expect(
+      offenders(
+        PURE_GUIDE,
+        ({ target, typeOnly }) =>
+          PURE_GUIDE.test(target) ||
+          (target.startsWith('src/shared/') && typeOnly) ||
+          target === 'node:path' ||
+          target === 'node:url',
+      ),
+    ).toEqual([]);
+  });
+
+  it('src/guide imports only src/shared, src/catalog and itself', () => {
+    expect(
+      offenders(/^src\/guide\//, ({ target }) => !isOurs(target) || /^src\/(shared|catalog|guide)\//.test(target)),
+    ).toEqual([]);
+  });
+
+  it('src/catalog imports only src/shared and itself', () => {
+    expect(
+      offenders(/^src\/catalog\//, ({ target }) => !isOurs(target) || /^src\/(shared|catalog)\//.test(target)),
+    ).toEqual([]);
+  });
+
   it('src/upstream imports only src/shared and itself', () => {
     expect(
       offenders(/^src\/upstream\//, ({ target }) => !isOurs(target) || /^src\/(shared|upstream)\//.test(target)),
@@ -139,6 +184,12 @@ describe('the dependency rule', () => {
   it('workers/demo imports only src/shared and itself', () => {
     expect(
       offenders(/^workers\/demo\//, ({ target }) => !isOurs(target) || /^(src\/shared|workers\/demo)\//.test(target)),
+    ).toEqual([]);
+  });
+
+  it('src/xtream imports only src/shared and itself', () => {
+    expect(
+      offenders(/^src\/xtream\//, ({ target }) => !isOurs(target) || /^src\/(shared|xtream)\//.test(target)),
     ).toEqual([]);
   });
 
@@ -153,7 +204,9 @@ describe('the dependency rule', () => {
     ['koffi', /^src\/native\//],
     ['bcryptjs', /^workers\/jobs\//],
     ['piscina', /^src\/jobs\//],
-    ['libsql', /^src\/catalog\/database\.ts$/],
+    ['libsql', /^src\/catalog\/database(-lock)?\.ts$/],
+    ['saxes', /^workers\/jobs\/xmltv\//],
+    ['xz-decompress', /^workers\/jobs\/guide\//],
   ])('%s is used only where it belongs: %p', (name, allowed) => {
     expect(strayUsers(name, allowed)).toEqual([]);
   });

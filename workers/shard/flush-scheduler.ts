@@ -10,8 +10,8 @@ export interface Flushable {
   flush(untilMs: number): FlushResult;
 }
 
-/** A round begins this many times what the last one took after it began: writing takes a third of the thread. */
-export const PERIOD_PER_ROUND = 3;
+/** A round begins this many times what the last one took after it began: writing takes a quarter of the thread. */
+export const PERIOD_PER_ROUND = 4;
 /**
  * How long writing may keep the thread at a stretch. Between two stretches new bytes come in, which readers who are
  * still to have their turn get at once.

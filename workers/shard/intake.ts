@@ -32,6 +32,7 @@ export class Intake {
   #bytesIn = 0;
   #firstMs = 0;
   #latestMs = 0;
+  #storedMs = 0;
 
   /**
    * @param onSeam told how two readings were joined
@@ -68,6 +69,11 @@ export class Intake {
   /** For how long no source has brought a byte. */
   silentMs(nowMs: number): number {
     return nowMs - this.#latestMs;
+  }
+
+  /** For how long viewers have got nothing new: a source may bring bytes of which none has its place yet. */
+  withheldMs(nowMs: number): number {
+    return nowMs - this.#storedMs;
   }
 
   /** The bytes that follow come from a new reading. */
@@ -169,6 +175,7 @@ export class Intake {
   /** Takes packets that have their place in the stream. */
   #store(run: Buffer): void {
     const { end } = this.#log;
+    this.#storedMs = performance.now();
     // What there was no memory for is as if it had never come: nobody may begin at a place that others took.
     this.#tracker.inspect(run.subarray(0, this.#append(run)), end);
   }

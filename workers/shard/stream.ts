@@ -33,7 +33,7 @@ export const STREAM_TRANSITIONS: Transitions<StreamState, StreamEvent> = {
 };
 
 const NO_TABLES = Buffer.alloc(0);
-/** Silence after which viewers get packets that say nothing. */
+/** Time without anything new after which viewers get packets that say nothing. */
 const KEEP_ALIVE_AFTER_MS = 1_500;
 /** Recovery that takes longer than this is worth a picture that says so. */
 const SLATE_AFTER_MS = 2_000;
@@ -209,7 +209,7 @@ export class Stream implements Flushable, FeedSink {
 
   /** Players and proxies give up on a connection that brings nothing. */
   #bridgeSilence(nowMs: number): void {
-    if (!this.#isJoinable || this.#intake.silentMs(nowMs) < KEEP_ALIVE_AFTER_MS) return;
+    if (!this.#isJoinable || this.#intake.withheldMs(nowMs) < KEEP_ALIVE_AFTER_MS) return;
     if (this.#parts.settings.slate && this.state === 'recovering' && nowMs - this.#interruptedMs >= SLATE_AFTER_MS)
       this.#intake.playSlate();
     this.#intake.keepAlive();

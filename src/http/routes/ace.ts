@@ -14,7 +14,7 @@ export function aceRoutes({ directory, viewers }: { directory: StreamDirectory; 
 
   app.get('/ace/getstream', c => {
     const selection = parseSelection(new URL(c.req.url).searchParams);
-    return watch(c, viewers, () => directory.specFor(selection));
+    return watch(c, viewers.admit.bind(viewers), () => directory.specFor(selection));
   });
 
   app.get('/ace/status', async c => {

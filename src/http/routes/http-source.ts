@@ -29,7 +29,7 @@ export function httpSourceRoutes({ directory, viewers, httpSources, httpUserAgen
         'source_not_allowed',
         'Viewers may not open streams of this host; HTTP_SOURCES says which hosts they may.',
       );
-    return watch(c, viewers, () => directory.httpSpecFor(selection));
+    return watch(c, viewers.admit.bind(viewers), () => directory.httpSpecFor(selection));
   });
 
   app.all('/http/getstream', onlyGet);

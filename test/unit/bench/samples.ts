@@ -58,6 +58,7 @@ export function results(changes: Partial<Results> = {}): Results {
     slowViewers: [],
     join: [],
     routes: [],
+    xtream: [],
     failures: [],
     ...changes,
   };

@@ -60,6 +60,7 @@ describe('the generated files', () => {
     const example = committed('.env.example');
     const defaults = loadConfig({}, { envFile: '/nonexistent' });
     expect(loadContent(example)).toEqual(defaults);
-    expect(loadContent(example.replace(/^#(?=[A-Z])/gm, ''))).toEqual(defaults);
+    const { config, notes } = loadContent(example.replace(/^#(?=[A-Z])/gm, ''));
+    expect({ config, notes }).toEqual({ config: defaults.config, notes: defaults.notes });
   });
 });

@@ -37,6 +37,7 @@ describe('defaults', () => {
       serverTimezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
       dataDir: './data',
       trustedProxies: [],
+      publicUrl: undefined,
       httpMaxConnections: 16_384,
       shutdownGraceMs: 5_000,
       logLevel: 'info',
@@ -76,6 +77,7 @@ describe('defaults', () => {
       logBytes: 48 * 1024 * 1024,
       memoryBudget: expect.any(Number),
       zeroCopy: true,
+      xtreamNullExpiry: false,
       maxViewers: 10_000,
       maxStreams: 100,
       sessionPolicy: 'end-oldest',
@@ -83,6 +85,11 @@ describe('defaults', () => {
       scraperUpdateIntervalMs: 86_400_000,
       epgSources: [],
       epgUpdateIntervalMs: 86_400_000,
+      epgPastDays: 1,
+      epgFutureDays: 14,
+      epgLanguages: [],
+      epgMaxBytes: 1 << 30,
+      epgAcceptTruncated: false,
       databaseUrl: undefined,
       engines: [],
     });
@@ -168,6 +175,8 @@ describe('values', () => {
       ACESTREAM_STREAMING_PORT: '8001',
       START_TIMEOUT: '45',
       DATABASE_URL: 'sqlite:data.db',
+      PUBLIC_URL: 'https://tv.example',
+      XTREAM_NULL_EXPIRY: 'yes',
     });
     expect(Object.entries(config).filter(([, value]) => value === undefined)).toEqual([]);
   });
@@ -178,6 +187,7 @@ describe('problems', () => {
   const ranges = 'must be addresses or CIDR ranges such as 10.0.0.0/8, separated by commas';
   const origins =
     'must be http or https origins such as http://127.0.0.1:6878, without path and credentials, separated by commas';
+  const origin = 'must be an http or https origin such as https://tv.example.org, without path and credentials';
   const size = 'must be a size of at least 1M, in bytes or with K, M or G (such as 48M)';
   const flag = 'must be true or false (or 1/0, yes/no, on/off, enabled/disabled)';
   const hosts = 'must be hosts such as tv.example, tv.example:8080, *.tv.example or *, separated by commas';
@@ -192,6 +202,8 @@ describe('problems', () => {
     ['SERVER_TIMEZONE', 'Mars/Base', 'must be an IANA time zone such as Europe/Madrid, got "Mars/Base"'],
     ['TRUSTED_PROXIES', '10.0.0.1,10', `${ranges}, got "10"`],
     ['TRUSTED_PROXIES', '10.0.0.0/33', `${ranges}, got "10.0.0.0/33"`],
+    ['PUBLIC_URL', 'tv.example', `${origin}, got "tv.example"`],
+    ['PUBLIC_URL', 'https://tv.example/iptv', `${origin}, got "https://tv.example/iptv"`],
     ['ACE_ALLOW', 'localhost', `${ranges}, got "localhost"`],
     ['HTTP_MAX_CONNECTIONS', '0', 'must be a whole number from 1 to 1000000, got "0"'],
     ['SHUTDOWN_GRACE', '301', 'must be a number of seconds from 0 to 300, got "301"'],
@@ -314,18 +326,12 @@ describe('the .env file', () => {
 
 describe('notes', () => {
   const oneListener = 'everything is served from SERVER_HOST:SERVER_PORT';
-  const noCatalogue = 'this version has no catalogue';
 
   it.each<[key: string, text: string, reason: string]>([
     ['SECRET_KEY', 'k'.repeat(32), 'nothing is signed in this version'],
     ['ACESTREAM_CHUNK_SIZE', '8192', 'bytes are forwarded as they arrive'],
     ['ACESTREAM_STREAMING_HOST', 'localhost', oneListener],
     ['ACESTREAM_STREAMING_PORT', '8001', oneListener],
-    ['SCRAPER_URLS', 'http://lists/a.m3u', noCatalogue],
-    ['SCRAPER_UPDATE_INTERVAL', '3600', noCatalogue],
-    ['EPG_SOURCES', 'https://guide/a.xml', noCatalogue],
-    ['EPG_UPDATE_INTERVAL', '3600', noCatalogue],
-    ['DATABASE_URL', 'sqlite:///data/x.db', noCatalogue],
   ])('say that %s is accepted and changes nothing', (key, text, reason) => {
     expect(load({ [key]: text }).notes).toEqual([`${key} has no effect: ${reason}`]);
   });

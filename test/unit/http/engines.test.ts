@@ -18,6 +18,7 @@ async function call(method: string, path: string, password = 'secret'): Promise<
     log: { debug: () => {} },
     trustedProxies: [],
     aceAllow: [],
+    health: { version: 'test' },
   } as unknown as AppParts);
   const env = { incoming: { socket: { remoteAddress: '127.0.0.1' }, headers: {} } } as unknown as HttpBindings;
   const headers = password === '' ? {} : { authorization: `Bearer ${password}` };
@@ -71,7 +72,7 @@ describe('the routes of engines', () => {
   it.each(['drain', 'enable'])('answer 404 with a code when there is nothing to %s', async action => {
     expect(await call('POST', `/api/v1/engines/nowhere:6878/${action}`)).toMatchObject({
       status: 404,
-      body: { error: { code: 'engine_not_found' } },
+      body: { code: 'engine_not_found', status: 404 },
     });
   });
 
@@ -83,7 +84,7 @@ describe('the routes of engines', () => {
     for (const password of ['', 'wrong'])
       expect(await call(method, `/api/v1/engines${path}`, password)).toMatchObject({
         status: 401,
-        body: { error: { code: 'login_required' } },
+        body: { code: 'login_required', status: 401 },
       });
     expect(rig.told).toEqual([]);
   });

@@ -50,6 +50,20 @@ describe('a stream that breaks', () => {
     expect(rig.outcome()).toEqual(['starting', 'live', 'recovering', 'live']);
   });
 
+  it('gives viewers null packets while what comes again has no place to go on at yet', async () => {
+    const rig = await broken();
+    rig.recover(reading(rig.packets, 0, 60));
+    expect(rig.stream.state).toBe('live');
+    const before = rig.first.outlet.body.length;
+    for (let second = 0; second < 4; second++) {
+      rig.data(reading(rig.packets, 60 + second * 30, 90 + second * 30));
+      pass(rig, 1_000);
+    }
+    const meanwhile = rig.first.outlet.body.subarray(before);
+    expect(new Set(pidsOf(meanwhile))).toEqual(new Set([NULL_PID]));
+    expect(rig.detached).toEqual([]);
+  });
+
   it('goes on with another source behind a jump', async () => {
     const rig = await broken();
     const other = broadcast({ packets: 400, fill: 5 });
