@@ -106,7 +106,7 @@ export class Intake {
 
   /** Packets that say nothing, for players and proxies that would not wait for silence to end. */
   keepAlive(): void {
-    if (this.#format === 'mpegts' && !this.#slate.playing) this.#append(KEEP_ALIVE);
+    if (this.#format === 'mpegts' && !this.#slate.playing) this.#put(KEEP_ALIVE, performance.now());
   }
 
   /** Shows that something will come, until it does: an upstream that was opened may still bring nothing for long. */
@@ -175,14 +175,18 @@ export class Intake {
   /** Takes packets that have their place in the stream. */
   #store(run: Buffer): void {
     const { end } = this.#log;
-    this.#storedMs = performance.now();
     // What there was no memory for is as if it had never come: nobody may begin at a place that others took.
     this.#tracker.inspect(run.subarray(0, this.#append(run)), end);
   }
 
-  /** @returns how many bytes there was memory for */
+  /** Takes what is new to viewers. @returns how many bytes there was memory for */
   #append(run: Buffer): number {
-    const kept = this.#log.append(run, performance.now());
+    this.#storedMs = performance.now();
+    return this.#put(run, this.#storedMs);
+  }
+
+  #put(run: Buffer, nowMs: number): number {
+    const kept = this.#log.append(run, nowMs);
     if (kept < run.length) this.#counters.add('bytesWithoutMemory', run.length - kept);
     return kept;
   }
