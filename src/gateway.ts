@@ -11,18 +11,20 @@ import type { Tokens } from './auth/tokens.ts';
 import { CatalogEvents } from './catalog/catalog-events.ts';
 import { Categories } from './catalog/categories.ts';
 import { Channels } from './catalog/channels.ts';
-import { type Database, openDatabase } from './catalog/database.ts';
+import type { Database } from './catalog/database.ts';
 import { databasePath } from './catalog/database-path.ts';
 import { Imports } from './catalog/imports.ts';
 import { ShardPool } from './cluster/shard-pool.ts';
 import type { Config } from './config/load.ts';
 import type { Setting } from './config/settings.ts';
+import { shardSettings } from './config/shard-settings.ts';
 import { Demo } from './demo/demo.ts';
-import { DEMO_LOGIN, DemoCatalogue, isUnused } from './demo/demo-catalogue.ts';
+import { DEMO_LOGIN, DemoCatalogue } from './demo/demo-catalogue.ts';
 import { EnginePool } from './engine/engine-pool.ts';
 import { Resolver } from './engine/resolver.ts';
 import { Guide } from './guide/guide.ts';
 import type { ReadingOptions } from './guide/guide-job.ts';
+import { openHome } from './home.ts';
 import { createApp } from './http/app.ts';
 import { parseCidrs } from './http/client-address.ts';
 import { HttpServer } from './http/server.ts';
@@ -153,23 +155,7 @@ export class Gateway {
     });
     this.#shards = new ShardPool({
       shards: config.shards,
-      settings: {
-        staleClientTimeoutMs: config.staleClientTimeoutMs,
-        flushBudgetMs: config.flushBudgetMs,
-        zeroCopy: config.zeroCopy,
-        logMs: config.logMs,
-        logBytes: config.logBytes,
-        noResponseTimeoutMs: config.acestreamNoResponseTimeoutMs,
-        startTimeoutMs: config.startTimeoutMs ?? config.acestreamTimeoutMs,
-        startStalledTimeoutMs: config.startStalledTimeoutMs,
-        emptyTimeoutMs: config.acestreamEmptyTimeoutMs,
-        stallTimeoutMs: config.stallTimeoutMs,
-        recoveryTimeoutMs: config.recoveryTimeoutMs,
-        lingerMs: config.lingerMs,
-        slate: config.slate,
-        httpTimeoutMs: config.httpTimeoutMs,
-        allowPrivateSources: config.allowPrivateSources,
-      },
+      settings: shardSettings(config),
       readers,
       budget: this.#budget,
       createEpoll: libc?.createEpoll,
@@ -386,15 +372,6 @@ export class Gateway {
         notification satisfies never;
     }
   }
-}
-
-/** The catalogue of this gateway: the demo's only where nobody has one of their own, because it would hide that. */
-async function openHome(config: Config, demo: Demo | undefined): Promise<Database | DemoCatalogue> {
-  const file = databasePath(config.databaseUrl, config.dataDir);
-  const listed = config.scraperUrls.length + config.epgSources.length;
-  if (demo !== undefined && listed === 0 && isUnused(file)) return DemoCatalogue.create(demo.contents);
-  await mkdir(path.dirname(file), { recursive: true, mode: 0o700 });
-  return openDatabase(file);
 }
 
 /** How guides are read. Who may add one is an administrator, so they may be in the own network. */
