@@ -35,6 +35,18 @@ interface Holding {
   failure: ErrorCode | undefined;
 }
 
+/**
+ * What viewers have of a content: nothing yet, or they miss what they have seen (only such a one is begun twice), so that
+ * engines that failed are worth another try; it is known once bytes came from here.
+ */
+type Standing = 'new' | 'begun' | 'missed' | 'known';
+const AFTER_BEGIN: Readonly<Record<Standing, Standing>> = {
+  new: 'begun',
+  begun: 'missed',
+  missed: 'missed',
+  known: 'known',
+};
+
 /** Reads a content through an AceStream engine: lease, session, playback, stop. */
 export class EngineSource implements Source {
   readonly rungs: readonly Rung[] = RUNGS;
@@ -53,10 +65,7 @@ export class EngineSource implements Source {
   #failure: SluiceError | undefined;
   /** Whoever ran it last hears how its session ends, too. */
   #note: SourceSink['event'] = () => {};
-  #isBegun = false;
-  /** Whether viewers miss what they have seen, so that engines that failed are worth another try. */
-  #isMissed = false;
-  #everFlowed = false;
+  #standing: Standing = 'new';
 
   constructor(spec: EngineSourceSpec, leases: Leases, limits: EngineSourceLimits) {
     this.#spec = spec;
@@ -88,9 +97,7 @@ export class EngineSource implements Source {
 
   #begin(): void {
     this.#failed.clear();
-    // Only a stream that viewers have seen is begun more than once.
-    this.#isMissed ||= this.#isBegun;
-    this.#isBegun = true;
+    this.#standing = AFTER_BEGIN[this.#standing];
   }
 
   async close(): Promise<void> {
@@ -103,7 +110,7 @@ export class EngineSource implements Source {
     const { content } = this.#spec;
     const avoid = [...this.#failed];
     // Else an engine that failed is not asked again, and its reason is what viewers are told.
-    const onlyOthers = avoid.length > 0 && !this.#isMissed;
+    const onlyOthers = avoid.length > 0 && this.#standing === 'begun';
     const request = { content, avoid, onlyOthers, waitMs: this.#limits.startTimeoutMs };
     const lease = await this.#leases.acquire(request, signal).catch((error: unknown) => {
       throw (onlyOthers && this.#failure) || error; // It may have been cut short instead.
@@ -151,7 +158,7 @@ export class EngineSource implements Source {
   async #openSession({ client, lease, pid }: Holding, watch: StartWatch, sink: SourceSink): Promise<EngineSession> {
     const { options } = this.#spec;
     const ask = (selector: ContentSelector): Promise<EngineSession> => {
-      const longestMs = this.#everFlowed ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
+      const longestMs = this.#standing === 'known' ? RESTART_RESPONSE_MS : Number.POSITIVE_INFINITY;
       const remainingMs = watch.remainingMs(performance.now());
       const timeoutMs = Math.min(this.#limits.noResponseTimeoutMs, longestMs, remainingMs);
       if (timeoutMs === 0) return Promise.reject(watch.timeout());
@@ -204,8 +211,7 @@ export class EngineSource implements Source {
   }
 
   #flowing(holding: Holding): void {
-    this.#everFlowed = true;
-    this.#isMissed = true;
+    this.#standing = 'known';
     this.#failed.clear();
     holding.failure = undefined;
     this.#leases.flowing(holding.lease);
