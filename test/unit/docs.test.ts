@@ -126,7 +126,7 @@ describe('docs/errors.md', () => {
 });
 
 describe('docs/metrics.md', () => {
-  const source = read('src/observability/metrics.ts');
+  const source = ['metrics', 'observed'].map(name => read(`src/observability/${name}.ts`)).join('\n');
   const names = new Set([...source.matchAll(/'(sluice_\w+)'/g)].map(([name]) => name.slice(1, -1)));
 
   it('lists every metric once', () => {
