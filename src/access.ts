@@ -30,7 +30,7 @@ export class Access {
   readonly tokens: Tokens;
   readonly #late: LateWrites;
   /** Apart from that for imports, which keep theirs busy for seconds. Its thread ends when nobody needs it. */
-  readonly #pool = new CpuPool(1);
+  readonly #pool = new CpuPool();
 
   constructor({ database, admin, onLogin, onLostNotes }: AccessParts) {
     const queue = new HashQueue();

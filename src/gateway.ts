@@ -318,10 +318,11 @@ export class Gateway {
   }
 
   async #close(): Promise<void> {
+    const beganMs = performance.now();
     const graceMs = Math.max(0, this.#config.shutdownGraceMs - CLOSING_RESERVE_MS);
     this.#log.info({ viewers: this.#viewers.count, graceMs }, 'shutting down');
     this.#server.stopAccepting();
-    // Jobs end at once: their next run does all of it again.
+    // Jobs stop as soon as they can: their next run does all of it again.
     const jobsEnded = Promise.all([this.imports.close(), this.guide.close()]);
     await this.#shards.close(graceMs);
     // A thread that had to be ended gives nothing back itself.
@@ -337,7 +338,9 @@ export class Gateway {
     ]);
     const catalogClosed = readersEnded.then(() => (this.#demoCatalogue ?? this.#database).close());
     const ended = Promise.all([this.#engines.close(), this.#demo?.close(), catalogClosed]);
-    await Promise.race([ended, delay(CLOSING_RESERVE_MS)]);
+    // A thread must not be ended inside the database, so jobs get whatever the viewers have left of the grace.
+    const leftMs = Math.max(0, graceMs - (performance.now() - beganMs)) + CLOSING_RESERVE_MS;
+    await Promise.race([ended, delay(leftMs, undefined, { ref: false })]);
     this.#log.info('closed');
   }
 

@@ -34,7 +34,7 @@ export class XtreamFront {
   readonly xtream: Xtream;
   readonly #lists: Lists;
   /** Apart from that for imports, which keep theirs busy for seconds while players wait for a list. */
-  readonly #pool = new CpuPool(1);
+  readonly #pool = new CpuPool();
   readonly #stopListening: () => void;
 
   constructor(parts: XtreamFrontParts) {
@@ -68,7 +68,7 @@ export class XtreamFront {
     this.#lists.warm();
   }
 
-  /** Ends the thread, jobs included. */
+  /** Stops the jobs and ends their thread. */
   async close(): Promise<void> {
     this.#stopListening();
     this.#lists.close();

@@ -53,7 +53,7 @@ export class GuideJobRunner {
     }
   }
 
-  /** Ends every job with its thread; transactions that were open are undone. */
+  /** Stops every job; transactions that were open are undone. */
   async close(): Promise<void> {
     this.#ending.abort();
     await Promise.allSettled(this.#running);

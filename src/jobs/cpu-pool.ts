@@ -1,55 +1,74 @@
-/** Work for the processor, in threads of its own: parsing and bulk writing. Live bytes never come here. */
-import { MessageChannel } from 'node:worker_threads';
+/** Work for the processor, in a thread of its own: parsing and bulk writing. Live bytes never come here. */
+import { once } from 'node:events';
 import { Piscina } from 'piscina';
+import { withLink } from './job-link.ts';
 
 /** How a job is run. */
 export interface JobOptions {
-  /** Ends the job; its thread is ended with it. */
+  /** Takes the job out of the queue, or tells it to stop. */
   signal?: AbortSignal;
-  /** Told what the job posts while it works. */
+  /** Told what the job reports while it works. */
   onProgress?: (progress: unknown) => void;
 }
 
-/** Threads go this soon after their last job: jobs come minutes apart, and a thread costs memory. */
+/** The thread goes this soon after its last job: jobs come minutes apart, and a thread costs memory. */
 const IDLE_TIMEOUT_MS = 3_000;
 
-/** Runs jobs, a few at a time. Shards keep the other cores to themselves. */
+/** Runs jobs one after another. Shards keep the other cores to themselves. */
 export class CpuPool {
-  readonly #piscina: Piscina;
-
-  /** @param threads most jobs at once */
-  constructor(threads = 1) {
-    this.#piscina = new Piscina({
-      minThreads: 0,
-      maxThreads: threads,
-      idleTimeout: IDLE_TIMEOUT_MS,
-      resourceLimits: { maxOldGenerationSizeMb: 512 },
-    });
-  }
+  readonly #piscina = new Piscina({
+    minThreads: 0,
+    maxThreads: 1,
+    idleTimeout: IDLE_TIMEOUT_MS,
+    resourceLimits: { maxOldGenerationSizeMb: 512 },
+  });
+  readonly #closing = new AbortController();
+  /** Fulfilled when all jobs that were ordered so far have ended. */
+  #idle: Promise<unknown> = Promise.resolve();
 
   /**
-   * Runs `workers/jobs/<name>.job.js`.
+   * Runs `workers/jobs/<name>.job.js`. It settles when the job has ended, and not before: a job that shall stop may have
+   * been done with its work by then, and answers.
    * @throws whatever the job throws, or an AbortError
    */
-  async run<Answer>(name: string, request: object, { signal, onProgress }: JobOptions = {}): Promise<Answer> {
+  async run<Answer>(
+    name: string,
+    request: object,
+    { signal = this.#closing.signal, onProgress = () => {} }: JobOptions = {},
+  ): Promise<Answer> {
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    stop.throwIfAborted();
     const filename = new URL(`../../workers/jobs/${name}.job.js`, import.meta.url).href;
-    const channel = onProgress === undefined ? undefined : new MessageChannel();
-    try {
-      if (channel !== undefined) channel.port1.on('message', onProgress!);
-      const task = channel === undefined ? { request } : { request, progress: channel.port2 };
-      const transferList = channel === undefined ? [] : [channel.port2];
-      return (await this.#piscina.run(task, {
-        filename,
-        signal: signal ?? null,
-        transferList: transferList as never,
-      })) as Answer;
-    } finally {
-      channel?.port1.close();
-    }
+    const turn = this.#idle;
+    const job = turn.then(() => {
+      stop.throwIfAborted();
+      return withLink<Answer>(stop, onProgress, port =>
+        this.#piscina.run({ request, port }, { filename, transferList: [port as never] }),
+      );
+    });
+    this.#idle = job.catch(() => {});
+    await stoppable(turn, stop);
+    return await job;
   }
 
-  /** Ends all threads, jobs included. */
+  /** Stops all jobs, and ends the thread when they have ended. */
   async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#idle;
     await this.#piscina.destroy();
+  }
+}
+
+/** Waits no longer than until `stop`. @throws AbortError */
+async function stoppable(waiting: Promise<unknown>, stop: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  const stopped = once(stop, 'abort', { signal: over.signal }).then(
+    () => stop.throwIfAborted(),
+    () => {}, // The waiting was over before.
+  );
+  try {
+    await Promise.race([waiting, stopped]);
+  } finally {
+    over.abort();
   }
 }

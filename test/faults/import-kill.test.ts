@@ -4,7 +4,6 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { openDatabase } from '../../src/catalog/database.ts';
 import { bigList } from '../helpers/lists.ts';
@@ -12,17 +11,19 @@ import { within } from '../helpers/until.ts';
 
 const CHANNELS = 20_000;
 const KILLS = 12;
-const JOB = fileURLToPath(new URL('../../dist/workers/jobs/import.job.js', import.meta.url));
+const POOL = new URL('../../dist/src/jobs/cpu-pool.js', import.meta.url).href;
 
 const folder = mkdtempSync(path.join(tmpdir(), 'sluice-kill-'));
 const at = (name: string): string => path.join(folder, name);
 
 /** The job in a process of its own, which says what it is doing. */
 const PROGRAM = `
-  const { default: job } = await import(${JSON.stringify(JOB)});
+  const { CpuPool } = await import(${JSON.stringify(POOL)});
+  const pool = new CpuPool();
   const request = { database: process.argv[1], importId: 1, runId: Number(process.argv[2]), userAgent: 'test', folder: ${JSON.stringify(folder)} };
-  const answer = await job({ request, progress: { postMessage: ({ phase }) => process.stdout.write(phase + '\\n') } });
+  const answer = await pool.run('import', request, { onProgress: ({ phase }) => process.stdout.write(phase + '\\n') });
   process.stdout.write(answer.state + '\\n');
+  await pool.close();
 `;
 
 /** Runs an import. @param killAfter how long after it began to write it is killed; undefined lets it finish */

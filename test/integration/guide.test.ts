@@ -148,7 +148,7 @@ describe('a large guide', () => {
     expect(megabytes).toBeGreaterThan(30);
     const database = openDatabase(path.join(folder, 'sluice.db'));
     const id = addSource(database, file);
-    const pool = new CpuPool(1);
+    const pool = new CpuPool();
     const before = process.memoryUsage().rss;
     let peak = before;
     let longestMs = 0;
@@ -173,14 +173,14 @@ describe('a large guide', () => {
   it('leaves the old one or the new one when its process is killed, whenever that is', async () => {
     const file = path.join(folder, 'guide.xml');
     const database = openDatabase(path.join(folder, 'sluice.db'));
-    const pool = new CpuPool(1);
+    const pool = new CpuPool();
     writeFileSync(file, guideOf(100, 100, 'v0'));
     const request = importRequest(path.join(folder, 'sluice.db'), addSource(database, file));
     await pool.run('guide', request);
     await pool.close();
     expect(versions(database)).toEqual({ v0: 10_000 });
     const script = `const { CpuPool } = await import(${JSON.stringify(POOL)});
-      const pool = new CpuPool(1); process.stdout.write('begun');
+      const pool = new CpuPool(); process.stdout.write('begun');
       await pool.run('guide', ${JSON.stringify(request)}); await pool.close();`;
     let current = 'v0';
     for (const [round, killAfterMs] of [20, 150, 300, 500, 700, 900, 1200].entries()) {

@@ -379,7 +379,7 @@ describe('a guide that closes', () => {
     });
     const running = failureOf(() => guide.run(id));
     await within('the guide to close', guide.close());
-    expect(await within('the reading to end', running)).toBeInstanceOf(Error);
+    expect(await within('the reading to end', running)).toMatchObject({ name: 'AbortError' });
     expect(await failureOf(() => guide.rematch())).toMatchObject({ code: 'shutting_down' });
     expect(events.told).toEqual([]);
   });

@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -10,6 +9,7 @@ import type { GuideEvents } from '../../../src/guide/guide-events.ts';
 import type { GuideJobs, GuideRequest, ReadingOptions } from '../../../src/guide/guide-job.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import guideJob from '../../../workers/jobs/guide.job.ts';
+import { inline } from './inline-job.ts';
 
 /** 2026-07-25T12:00:00Z. */
 export const NOW_S = 1_784_980_800;
@@ -72,7 +72,7 @@ export class GuideRig {
 
   /** Runs a job as the pool would, but for the thread. */
   async run<Type extends keyof GuideJobs>(request: GuideJobs[Type]['request']): Promise<GuideJobs[Type]['answer']> {
-    const settled = await guideJob({ request: request as GuideRequest });
+    const settled = await inline(port => guideJob({ request: request as GuideRequest, port }));
     if ('failure' in settled) throw SluiceError.fromWire(settled.failure);
     return settled.answer as GuideJobs[Type]['answer'];
   }
@@ -123,25 +123,19 @@ export function at(hours: number): string {
   return `${new Date((NOW_S + hours * HOUR_S) * 1000).toISOString().replace(/[-T:]/g, '').slice(0, 14)} +0000`;
 }
 
-/** A pool whose jobs run in the test's thread. Those that are aborted fail at once, as in the pool, but go on unseen. */
+/** A pool whose jobs run in the test's thread. */
 export class InlineJobs implements JobRunner {
   readonly #running = new Set<Promise<unknown>>();
 
-  async run<Answer>(
-    _name: string,
-    request: object,
-    { signal, onProgress }: Parameters<JobRunner['run']>[2],
-  ): Promise<Answer> {
-    const progress = { postMessage: (message: unknown): void => onProgress?.(message) };
-    const job = guideJob({ request: request as GuideRequest, progress }) as Promise<Answer>;
+  async run<Answer>(_name: string, request: object, options: Parameters<JobRunner['run']>[2]): Promise<Answer> {
+    const job = inline(port => guideJob({ request: request as GuideRequest, port }) as Promise<Answer>, options);
     const settled = job.then(
       () => {},
       () => {},
     );
     this.#running.add(settled);
     void settled.then(() => this.#running.delete(settled));
-    const ended = signal === undefined ? new Promise<never>(() => {}) : once(signal, 'abort');
-    return await Promise.race([job, ended.then(() => Promise.reject(new Error('the thread was ended')))]);
+    return await job;
   }
 
   /** Resolves when no job runs. */

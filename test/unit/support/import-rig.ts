@@ -9,6 +9,7 @@ import { type Database, openDatabase } from '../../../src/catalog/database.ts';
 import type { ImportAnswer } from '../../../src/catalog/import-run.ts';
 import { ImportStore } from '../../../src/catalog/import-store.ts';
 import importJob from '../../../workers/jobs/import.job.ts';
+import { inline } from './inline-job.ts';
 
 /** A database in a folder of its own, and the job that reads lists into it, in this thread. */
 export class ImportRig {
@@ -40,9 +41,8 @@ export class ImportRig {
   async read(importId: number, { apply = true } = {}): Promise<ImportAnswer> {
     const runId = apply ? this.store.begin(importId) : undefined;
     const folder = path.join(this.folder, 'data');
-    const answer = await importJob({
-      request: { database: this.databasePath, importId, runId, userAgent: 'test', folder },
-    });
+    const request = { database: this.databasePath, importId, runId, userAgent: 'test', folder };
+    const answer = await inline(port => importJob({ request, port }));
     this.events.changed();
     return answer;
   }

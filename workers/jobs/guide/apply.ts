@@ -4,11 +4,13 @@
  * killed leaves the source as it was.
  */
 import { type Database, inTransaction, numberOf } from '../../../src/catalog/database.ts';
+import type { JobLink } from '../../../src/jobs/job-link.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import { CHUNK_ROWS, yielding } from './chunks.ts';
 import type { Validators } from './open-guide.ts';
 
 type Connection = Database['connection'];
+type Link = JobLink<unknown>;
 
 /** What is applied. */
 export interface Application {
@@ -38,11 +40,11 @@ const LONGEST_S = 7 * 86_400;
 
 /**
  * Applies what `staging` has to the source.
- * @throws SluiceError `catalog_not_found` when the source was removed meanwhile
+ * @throws SluiceError `catalog_not_found` when the source was removed meanwhile; AbortError
  */
-export async function applyStaging(connection: Connection, application: Application): Promise<Applied> {
+export async function applyStaging(connection: Connection, application: Application, link: Link): Promise<Applied> {
   try {
-    return await apply(connection, application);
+    return await apply(connection, application, link);
   } catch (error) {
     // Its channels went with it, in between two chunks.
     if ((error as { code?: string }).code === 'SQLITE_CONSTRAINT_FOREIGNKEY') throw sourceGone(error);
@@ -54,13 +56,15 @@ function sourceGone(cause?: unknown): SluiceError {
   return new SluiceError('catalog_not_found', 'There is no such guide any more.', { cause });
 }
 
-async function apply(connection: Connection, application: Application): Promise<Applied> {
+async function apply(connection: Connection, application: Application, link: Link): Promise<Applied> {
+  link.throwIfStopped();
   compare(connection, application);
   const changes = {
     added: numberOf(connection, 'SELECT COUNT(*) FROM staging.differing WHERE is_new'),
     changed: numberOf(connection, 'SELECT COUNT(*) FROM staging.differing WHERE NOT is_new'),
   };
-  if (application.isFirst) await prefill(connection, application.sourceId);
+  if (application.isFirst) await prefill(connection, application.sourceId, link.signal);
+  link.throwIfStopped();
   const removed = inTransaction(connection, () => {
     const { sourceId, validators, nowS } = application;
     const { changes: sources } = connection
@@ -106,11 +110,12 @@ function compare(connection: Connection, { sourceId, nowS, isComplete }: Applica
  * Writes the programmes of a source that is read for the first time, a few thousand at once: hundreds of thousands in one
  * transaction would lock everybody out for seconds. Sources count for nothing until they were read to their end.
  */
-async function prefill(connection: Connection, sourceId: number): Promise<void> {
+async function prefill(connection: Connection, sourceId: number, signal: AbortSignal): Promise<void> {
   inTransaction(connection, () => writeChannels(connection, sourceId));
   const last = numberOf(connection, 'SELECT COALESCE(MAX(rowid), 0) FROM staging.differing');
   const insert = connection.prepare(insertDiffering('WHERE d.rowid > @from AND d.rowid <= @to'));
-  for (let from = 0; from < last; from += CHUNK_ROWS) await yielding(() => insert.run({ from, to: from + CHUNK_ROWS }));
+  for (let from = 0; from < last; from += CHUNK_ROWS)
+    await yielding(signal, () => insert.run({ from, to: from + CHUNK_ROWS }));
   connection.exec('DELETE FROM staging.differing');
 }
 

@@ -7,10 +7,11 @@ const MIN_PAUSE_MS = 5;
 /**
  * Does one chunk of bulk work, and then nothing for as long. Whoever waits for the lock sleeps between two looks, so a
  * lock that is free for a moment only is never got.
+ * @throws AbortError between two chunks
  */
-export async function yielding<Result>(work: () => Result): Promise<Result> {
+export async function yielding<Result>(signal: AbortSignal, work: () => Result): Promise<Result> {
   const startedMs = performance.now();
   const result = work();
-  await delay(Math.max(MIN_PAUSE_MS, performance.now() - startedMs));
+  await delay(Math.max(MIN_PAUSE_MS, performance.now() - startedMs), undefined, { signal });
   return result;
 }

@@ -15,6 +15,7 @@ import { createGzip } from 'node:zlib';
 import { type Database, openDatabase } from '../../../src/catalog/database.ts';
 import { guideIdOf } from '../../../src/guide/guide-id.ts';
 import type { ChannelSelection, ExportAnswer, ExportRequest } from '../../../src/guide/guide-job.ts';
+import type { JobLink } from '../../../src/jobs/job-link.ts';
 import { channelXml, programmeXml, type WrittenProgramme, XMLTV_HEAD, XMLTV_TAIL } from '../xmltv/xmltv-writer.ts';
 
 interface ChannelRow {
@@ -32,22 +33,23 @@ interface Entry {
   guideChannelId: number;
 }
 
+type Link = JobLink<unknown>;
+
 const BUFFER_CHARS = 256 << 10;
 
 /** Writes a document of the channels that have a guide, and the same packed. */
-export async function exportGuide({
-  database,
-  selection,
-  fromS,
-  toS,
-  path: base,
-}: ExportRequest): Promise<ExportAnswer> {
+export async function exportGuide(
+  { database, selection, fromS, toS, path: base }: ExportRequest,
+  link: Link,
+): Promise<ExportAnswer> {
   mkdirSync(path.dirname(base), { recursive: true });
   const plain = `${base}.xml`;
   const packed = `${base}.xml.gz`;
   try {
-    const written = await writePlain(database, selection, { fromS, toS }, plain);
-    await pipeline(createReadStream(plain, { highWaterMark: BUFFER_CHARS }), createGzip(), createWriteStream(packed));
+    const written = await writePlain(database, selection, { fromS, toS }, plain, link);
+    await pipeline(createReadStream(plain, { highWaterMark: BUFFER_CHARS }), createGzip(), createWriteStream(packed), {
+      signal: link.signal,
+    });
     return { ...written, bytes: statSync(plain).size, gzipBytes: statSync(packed).size };
   } catch (error) {
     rmSync(plain, { force: true });
@@ -61,6 +63,7 @@ async function writePlain(
   selection: ChannelSelection,
   window: { fromS: number; toS: number },
   file: string,
+  link: Link,
 ): Promise<{ channels: number; programmes: number; digest: string }> {
   const catalog = openDatabase(database);
   const output = new HashedFile(file);
@@ -75,11 +78,13 @@ async function writePlain(
         `SELECT start_at, stop_at, title, subtitle, description, category, icon_url FROM programmes
          WHERE guide_channel_id = @guideChannelId AND start_at < @toS AND stop_at > @fromS ORDER BY start_at`,
       );
-      for (const [id, { guideChannelId }] of entries)
+      for (const [id, { guideChannelId }] of entries) {
+        link.throwIfStopped();
         for (const row of ofChannel.all({ guideChannelId, ...window }) as WrittenProgramme[]) {
           output.write(programmeXml(id, row));
           programmes++;
         }
+      }
       output.write(XMLTV_TAIL);
       return { channels: entries.size, programmes, digest: output.finish() };
     })();

@@ -1,6 +1,7 @@
 import { type Database, inTransaction, openDatabase } from '../../../src/catalog/database.ts';
 import type { MatchAnswer, MatchRequest, SourceTotals } from '../../../src/guide/guide-job.ts';
 import { type Match, type MatchCandidate, type MatchChannel, Matcher } from '../../../src/guide/matching.ts';
+import type { JobLink } from '../../../src/jobs/job-link.ts';
 
 type Connection = Database['connection'];
 
@@ -12,7 +13,10 @@ interface Mapping {
 }
 
 /** Finds the guide of every channel anew, but for those that somebody chose by hand, and writes what has changed. */
-export async function matchChannels({ database, sourceOrder, nowS }: MatchRequest): Promise<MatchAnswer> {
+export async function matchChannels(
+  { database, sourceOrder, nowS }: MatchRequest,
+  link: JobLink<unknown>,
+): Promise<MatchAnswer> {
   const catalog = openDatabase(database);
   try {
     const { connection } = catalog;
@@ -28,6 +32,7 @@ export async function matchChannels({ database, sourceOrder, nowS }: MatchReques
     );
     const found = new Map<number, Match>();
     for (const channel of channels) {
+      link.throwIfStopped();
       if (old.get(channel.id)?.how === 'manual') continue;
       const match = matcher.match(channel);
       if (match !== undefined) found.set(channel.id, match);

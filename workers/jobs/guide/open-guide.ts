@@ -24,12 +24,14 @@ const TOTAL_TIMEOUT_MS = 30 * 60_000;
 /**
  * Opens a guide and lets `use` read it.
  * @param known what was said when it was read last; null when it never was
+ * @param stop ends the reading
  * @throws SluiceError why it can't be read, or whatever `use` throws
  */
 export async function withGuide<Result>(
   text: string,
   known: Validators,
   { allowPrivate, userAgent, timeoutMs, folder }: ReadingOptions,
+  stop: AbortSignal,
   use: (guide: OpenedGuide) => Promise<Result>,
 ): Promise<Result> {
   const place = parseGuidePlace(text);
@@ -41,7 +43,8 @@ export async function withGuide<Result>(
     ...(known.etag !== null && { 'if-none-match': known.etag }),
     ...(known.lastModified !== null && { 'if-modified-since': known.lastModified }),
   };
-  return await client.read({ url: place.url, headers }, AbortSignal.timeout(TOTAL_TIMEOUT_MS), async document =>
+  const signal = AbortSignal.any([stop, AbortSignal.timeout(TOTAL_TIMEOUT_MS)]);
+  return await client.read({ url: place.url, headers }, signal, async document =>
     document === undefined
       ? await use({ isUnchanged: true })
       : await use({

@@ -1,5 +1,6 @@
 /** Reads a guide to its end, and hands out what is worth keeping. */
 import type { GuideProgress, ReadingCounts, ReadingOptions } from '../../../src/guide/guide-job.ts';
+import type { JobLink } from '../../../src/jobs/job-link.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import { type GuideChannel, type GuideProgramme, XmltvParser } from '../xmltv/xmltv-parser.ts';
 import { unpacked } from './unpack.ts';
@@ -19,14 +20,14 @@ const PROGRESS_EVERY_MS = 500;
 
 /**
  * Reads a guide.
- * @throws SluiceError why it is not used; what the sink got is void then
+ * @throws SluiceError why it is not used, or AbortError; what the sink got is void then
  */
 export async function readGuide(
   body: AsyncIterable<Uint8Array>,
   { languages, pastS, futureS, maxBytes, acceptTruncated }: ReadingOptions,
   nowS: number,
   sink: ReadingSink,
-  onProgress: (progress: GuideProgress) => void,
+  link: JobLink<GuideProgress>,
 ): Promise<ReadingCounts> {
   const counts = { channels: 0, programmes: 0, bytes: 0 };
   const parser = new XmltvParser(languages, {
@@ -45,13 +46,15 @@ export async function readGuide(
   let failure: SluiceError | undefined;
   try {
     for await (const chunk of unpacked(body, maxBytes)) {
+      link.signal.throwIfAborted();
       counts.bytes += chunk.length;
       parser.write(chunk);
       if (performance.now() - toldMs < PROGRESS_EVERY_MS) continue;
       toldMs = performance.now();
-      onProgress({ bytes: counts.bytes, programmes: counts.programmes });
+      link.report({ bytes: counts.bytes, programmes: counts.programmes });
     }
   } catch (error) {
+    link.throwIfStopped(); // A guide that was let go of has no usable beginning.
     failure = cutOff(error);
   }
   const { endedWell } = parser.end();

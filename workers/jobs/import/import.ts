@@ -8,6 +8,7 @@ import type {
   ListFacts,
 } from '../../../src/catalog/import-run.ts';
 import type { Row } from '../../../src/catalog/tables.ts';
+import type { JobLink } from '../../../src/jobs/job-link.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import { DocumentClient } from '../../../src/upstream/http-document.ts';
 import { M3uParser } from '../m3u/m3u-parser.ts';
@@ -24,7 +25,7 @@ const READ_TIMEOUT_MS = 15 * 60_000;
 const REPORT_EVERY_ENTRIES = 5_000;
 
 type Connection = Database['connection'];
-type Report = (progress: ImportProgress) => void;
+type Link = JobLink<ImportProgress>;
 
 /** What identifies the state of a list that was read. */
 interface Validators {
@@ -32,21 +33,23 @@ interface Validators {
   lastModified: string | undefined;
 }
 
-/** @throws SluiceError why the list can't be used; the catalogue is as it was then */
-export async function runImport(connection: Connection, request: ImportRequest, report: Report): Promise<ImportAnswer> {
+/** @throws SluiceError why the list can't be used, or AbortError; the catalogue is as it was then */
+export async function runImport(connection: Connection, request: ImportRequest, link: Link): Promise<ImportAnswer> {
   const { importId, runId } = request;
   const row = connection.prepare('SELECT * FROM imports WHERE id = ?').get(importId) as Row<'imports'> | undefined;
   if (row === undefined) throw new SluiceError('catalog_not_found', 'There is no such import.');
-  const reading = new Reading(connection, report);
+  const reading = new Reading(connection, link);
   const validators = await reading.read(row, request);
   if (validators === 'unchanged') return { state: 'unchanged' };
   const facts = reading.finish();
-  report({ phase: 'comparing', entries: facts.entries, bytes: facts.bytes });
+  link.report({ phase: 'comparing', entries: facts.entries, bytes: facts.bytes });
+  link.throwIfStopped();
   const before = dataVersion(connection);
   computeDiff(connection, importId);
   const samples = sampleDiff(connection);
   if (runId === undefined) return { state: 'done', samples, ...countDiff(connection), ...facts };
-  report({ phase: 'applying', entries: facts.entries, bytes: facts.bytes });
+  link.report({ phase: 'applying', entries: facts.entries, bytes: facts.bytes });
+  link.throwIfStopped();
   const counts = apply(connection, before, { importId, runId }, facts, validators);
   return { state: 'done', samples, ...counts, ...facts };
 }
@@ -94,14 +97,14 @@ function dataVersion(connection: Connection): number {
 /** Reads a list into the temporary tables. */
 class Reading {
   readonly #staging: Staging;
-  readonly #report: Report;
+  readonly #link: Link;
   readonly #skipped: Record<string, number> = {};
   #guideUrls: readonly string[] = [];
   #bytes = 0;
 
-  constructor(connection: Connection, report: Report) {
+  constructor(connection: Connection, link: Link) {
     this.#staging = new Staging(connection);
-    this.#report = report;
+    this.#link = link;
   }
 
   /** @returns how to ask next time whether the list has changed; or that it has not */
@@ -109,7 +112,7 @@ class Reading {
     this.#progress();
     const limits = { allowPrivate: true, answerTimeoutMs: ANSWER_TIMEOUT_MS, stallTimeoutMs: STALL_TIMEOUT_MS };
     const client = new DocumentClient(limits);
-    const signal = AbortSignal.timeout(READ_TIMEOUT_MS);
+    const signal = AbortSignal.any([this.#link.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
     if (row.kind === 'xtream') {
       const onBytes = (bytes: number): void => {
         this.#bytes += bytes;
@@ -148,6 +151,7 @@ class Reading {
   async #m3u(body: AsyncIterable<Buffer>): Promise<void> {
     const parser = new M3uParser(this.#sink());
     for await (const chunk of unpacked(body)) {
+      this.#link.signal.throwIfAborted();
       this.#bytes += chunk.length;
       parser.push(chunk);
     }
@@ -170,7 +174,7 @@ class Reading {
   }
 
   #progress(): void {
-    this.#report({ phase: 'reading', entries: this.#staging.count, bytes: this.#bytes });
+    this.#link.report({ phase: 'reading', entries: this.#staging.count, bytes: this.#bytes });
   }
 }
 
