@@ -36,19 +36,23 @@ export class CpuPool {
     request: object,
     { signal = this.#closing.signal, onProgress = () => {} }: JobOptions = {},
   ): Promise<Answer> {
-    const stop = AbortSignal.any([signal, this.#closing.signal]);
-    stop.throwIfAborted();
-    const filename = new URL(`../../workers/jobs/${name}.job.js`, import.meta.url).href;
+    // By hand, because AbortSignal.any() keeps something for each job as long as the pool lasts.
+    const stop = new AbortController();
+    const end = (): void => stop.abort();
+    const stoppers = [signal, this.#closing.signal];
+    for (const stopper of stoppers) {
+      stopper.throwIfAborted();
+      stopper.addEventListener('abort', end);
+    }
     const turn = this.#idle;
-    const job = turn.then(() => {
-      stop.throwIfAborted();
-      return withLink<Answer>(stop, onProgress, port =>
-        this.#piscina.run({ request, port }, { filename, transferList: [port as never] }),
-      );
-    });
+    const job = turn.then(() => this.#start<Answer>(name, request, stop.signal, onProgress));
     this.#idle = job.catch(() => {});
-    await stoppable(turn, stop);
-    return await job;
+    try {
+      await stoppable(turn, stop.signal);
+      return await job;
+    } finally {
+      for (const stopper of stoppers) stopper.removeEventListener('abort', end);
+    }
   }
 
   /** Stops all jobs, and ends the thread when they have ended. */
@@ -56,6 +60,19 @@ export class CpuPool {
     this.#closing.abort();
     await this.#idle;
     await this.#piscina.destroy();
+  }
+
+  async #start<Answer>(
+    name: string,
+    request: object,
+    stop: AbortSignal,
+    onProgress: (progress: unknown) => void,
+  ): Promise<Answer> {
+    stop.throwIfAborted();
+    const filename = new URL(`../../workers/jobs/${name}.job.js`, import.meta.url).href;
+    return await withLink<Answer>(stop, onProgress, port =>
+      this.#piscina.run({ request, port }, { filename, transferList: [port as never] }),
+    );
   }
 }
 

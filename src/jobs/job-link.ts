@@ -30,6 +30,19 @@ export class JobLink<Progress> {
     return this.#stop.signal;
   }
 
+  /**
+   * A signal that is aborted when the job shall stop, or after this long. By hand, because Node 20 forgets a timeout that
+   * only AbortSignal.any() knows of.
+   * @throws AbortError when the job shall stop already
+   */
+  deadline(timeoutMs: number): AbortSignal {
+    this.throwIfStopped();
+    const deadline = new AbortController();
+    setTimeout(() => deadline.abort(new DOMException('The job took too long.', 'TimeoutError')), timeoutMs).unref();
+    this.signal.addEventListener('abort', () => deadline.abort(), { once: true });
+    return deadline.signal;
+  }
+
   /** Tells how far the job is. */
   report(progress: Progress): void {
     this.#port.postMessage(progress);

@@ -36,7 +36,7 @@ export async function importGuide(
       | undefined;
     if (source === undefined) throw new SluiceError('catalog_not_found', 'There is no such guide.');
     const known = { etag: source.etag, lastModified: source.last_modified };
-    return await withGuide(source.url, known, options, link.signal, async guide => {
+    return await withGuide(source.url, known, options, link, async guide => {
       if (guide.isUnchanged) {
         connection.prepare('UPDATE guide_sources SET last_run_at = ?, problem = NULL WHERE id = ?').run(nowS, sourceId);
         return { state: 'unchanged' };
@@ -66,7 +66,7 @@ export async function importGuide(
  */
 export async function previewGuide({ place, nowS, options }: PreviewRequest, link: Link): Promise<ReadingCounts> {
   const nothing = { channel: () => {}, programme: () => {} };
-  return await withGuide(place, { etag: null, lastModified: null }, options, link.signal, async guide => {
+  return await withGuide(place, { etag: null, lastModified: null }, options, link, async guide => {
     if (guide.isUnchanged) throw new SluiceError('source_bad_answer', 'The source answered a question nobody asked.');
     return await readGuide(guide.body, options, nowS, nothing, link);
   });

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parseGuidePlace } from '../../../src/guide/guide-address.ts';
 import type { ReadingOptions } from '../../../src/guide/guide-job.ts';
+import type { JobLink } from '../../../src/jobs/job-link.ts';
 import { SluiceError } from '../../../src/shared/errors.ts';
 import { DocumentClient } from '../../../src/upstream/http-document.ts';
 
@@ -24,14 +25,13 @@ const TOTAL_TIMEOUT_MS = 30 * 60_000;
 /**
  * Opens a guide and lets `use` read it.
  * @param known what was said when it was read last; null when it never was
- * @param stop ends the reading
  * @throws SluiceError why it can't be read, or whatever `use` throws
  */
 export async function withGuide<Result>(
   text: string,
   known: Validators,
   { allowPrivate, userAgent, timeoutMs, folder }: ReadingOptions,
-  stop: AbortSignal,
+  link: JobLink<unknown>,
   use: (guide: OpenedGuide) => Promise<Result>,
 ): Promise<Result> {
   const place = parseGuidePlace(text);
@@ -43,8 +43,7 @@ export async function withGuide<Result>(
     ...(known.etag !== null && { 'if-none-match': known.etag }),
     ...(known.lastModified !== null && { 'if-modified-since': known.lastModified }),
   };
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(TOTAL_TIMEOUT_MS)]);
-  return await client.read({ url: place.url, headers }, signal, async document =>
+  return await client.read({ url: place.url, headers }, link.deadline(TOTAL_TIMEOUT_MS), async document =>
     document === undefined
       ? await use({ isUnchanged: true })
       : await use({

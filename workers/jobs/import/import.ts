@@ -112,7 +112,7 @@ class Reading {
     this.#progress();
     const limits = { allowPrivate: true, answerTimeoutMs: ANSWER_TIMEOUT_MS, stallTimeoutMs: STALL_TIMEOUT_MS };
     const client = new DocumentClient(limits);
-    const signal = AbortSignal.any([this.#link.signal, AbortSignal.timeout(READ_TIMEOUT_MS)]);
+    const signal = this.#link.deadline(READ_TIMEOUT_MS);
     if (row.kind === 'xtream') {
       const onBytes = (bytes: number): void => {
         this.#bytes += bytes;
